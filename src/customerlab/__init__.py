@@ -1,0 +1,1 @@
+"""Which customers are real, who will leave and when: the functions behind the notebooks."""

@@ -1,0 +1,180 @@
+"""What a parameter file may say, as Pydantic models: the one description of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from customerlab.contract import Kind
+
+
+def _listed(value: Any) -> Any:
+    """Read one text where a list of texts is meant."""
+    return [value] if isinstance(value, str) else value
+
+
+def _day(value: Any) -> Any:
+    """Read ISO text where a date is meant: Papermill hands dates over as text."""
+    if isinstance(value, str):
+        try:
+            return dt.date.fromisoformat(value)
+        except ValueError:
+            return value
+    return value
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Text = Annotated[str, Field(min_length=1)]
+#: A client's name makes folder names, so it is plain: no dots, slashes or blanks.
+ClientName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+ColumnName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+class ColumnSource(_Section):
+    """Where one canonical column comes from: a column, a lookup in another file, or a formula."""
+
+    source: Text | None = Field(None, alias="from", description="The name in the client's file.")
+    lookup: Text | None = Field(
+        None, description="A table under `sources` to look the value up in."
+    )
+    on: ColumnName | None = Field(
+        None, description="The column, here and in the lookup, that joins the two."
+    )
+    keep: Text | None = Field(None, description="The column of the lookup to take.")
+    count: bool = Field(
+        False, description="Take the number of matching rows of the lookup instead."
+    )
+    where: Text | None = Field(None, description="Only these rows of the lookup are joined.")
+    sql: Text | None = Field(None, description="One expression over the file's own columns.")
+    format: Annotated[list[Text], BeforeValidator(_listed)] | None = Field(
+        None, description="One or more date formats such as %Y%m%d, tried in this order."
+    )
+    codes: dict[str, str] | None = Field(
+        None, description="What the client's codes mean: {PRIJEM: deposit}."
+    )
+    kind: Kind | None = Field(
+        None, description="Type of a column that the contract does not list; text if left out."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        # `gender: sex` says the same as `gender: {from: sex}`; YAML 1.1 reads the key `on` as true
+        if isinstance(value, str):
+            return {"from": value}
+        if isinstance(value, Mapping):
+            return {"on" if key in (True, "True") else key: item for key, item in value.items()}
+        return value
+
+
+class Source(_Section):
+    """One of the client's files, or many of one shape."""
+
+    path: Annotated[list[Text], BeforeValidator(_listed)] | None = Field(
+        None, description="Files or globs; left out: data/<client>/raw/<table>.* ."
+    )
+    encoding: str = Field("utf-8", description="utf-8, gb18030, latin-1 ...")
+    delimiter: str | None = Field(None, description="Found in the header line when left out.")
+    null_values: list[str] = Field([""], description="Texts that mean: no value.")
+    columns: dict[ColumnName, ColumnSource] = Field(
+        {}, description="Canonical name to the client's; a name left out is taken as it is."
+    )
+    lookup_only: bool = Field(False, description="No table of its own: other tables look it up.")
+
+
+class Rule(_Section):
+    """A condition over one table's columns, and what happens to the rows that meet it."""
+
+    table: Text
+    name: Text
+    when: Text
+    action: Literal["quarantine"] = "quarantine"
+
+
+class DataCleaning(_Section):
+    """Notebook 01."""
+
+    rules: list[Rule] = Field([], description="The client's own reasons to set a row aside.")
+    drop_exact_repeats: list[Text] = Field(
+        [], description="Tables without a key in which a row repeated exactly is an accident."
+    )
+
+
+class LayerRule(_Section):
+    """A named condition over one row per customer."""
+
+    name: Text
+    when: Text
+
+
+class InvalidCustomers(_Section):
+    """Notebook 02. A rule left out is ours and is printed as ours."""
+
+    rules: list[LayerRule] | None = Field(
+        None, description="A customer who meets any of them is invalid."
+    )
+    valid_when: Text | None = Field(None, description="What makes a customer valid.")
+    potential_active_when: Text | None = Field(
+        None, description="Which of the rest are counted with the valid."
+    )
+    lifetime_value_when: Text | None = Field(
+        None, description="Which active customers have lifetime value: the end of the funnel."
+    )
+    not_movements: list[Text] = Field(
+        ["interest", "fee"], description="Kinds of transaction that the customer did not make."
+    )
+
+
+class ChurnTiming(_Section):
+    """Notebook 04."""
+
+    event: Literal["inactive"] = Field("inactive", description="What counts as leaving.")
+    idle_days: int = Field(90, ge=1, description="So many days without a movement: left.")
+    horizons_months: list[Annotated[int, Field(ge=1, le=60)]] = Field([3, 5], min_length=1)
+    groups: list[ColumnName] | None = Field(
+        None, description="Columns whose groups get a survival curve; left out: those at hand."
+    )
+    covariates: list[ColumnName] | None = Field(
+        None, description="Columns of the hazard model; left out: those at hand."
+    )
+
+
+class Engine(_Section):
+    """What computes."""
+
+    backend: Literal["duckdb"] = "duckdb"
+    threads: int | None = Field(None, ge=1)
+    memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?(MB|GB|MiB|GiB)$")] | None = Field(
+        None, description="For instance 4GB; the engine spills to disk beyond it."
+    )
+
+
+class Privacy(_Section):
+    """What reports may show."""
+
+    min_cell: int = Field(10, ge=1, description="Groups of fewer customers are not shown.")
+
+
+class Params(_Section):
+    """One client's parameter file."""
+
+    client: ClientName = Field(description="Names the folders under data/ and reports/.")
+    title: Text | None = Field(None, description="Stands on top of the report.")
+    language: Literal["en", "zh"] = "en"
+    snapshot: Annotated[dt.date, BeforeValidator(_day)] = Field(
+        description="Known up to and including this day."
+    )
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    seed: int = Field(1, ge=0)
+    engine: Engine = Engine()
+    privacy: Privacy = Privacy()
+    sources: dict[str, Source] = Field({}, description="Canonical table to the client's file.")
+    data_cleaning: DataCleaning = DataCleaning()
+    invalid_customers: InvalidCustomers = InvalidCustomers()
+    churn_timing: ChurnTiming = ChurnTiming()
