@@ -1,0 +1,21 @@
+"""A bank whose truth is known: raw files as a client would send them, and the answers.
+
+`simulate_bank` writes the files; `planted` holds every number that the notebooks should find.
+The modules follow the order of things: `people`, `lives`, `flows` and `money`, `voices`, `rows`,
+`dirt`, `files`, `truth` with `outlook`, and `bank`, which puts them together.
+
+Beside the raw folder, ``truth`` holds
+
+- ``customers.parquet``: who is invalid and which exceptions there are, months of entry, leaving
+  and coming back, payroll and what its money is used for, wallet, latent factors;
+- ``hazards.parquet``: what is known at the snapshot of everybody still there, the hazard of the
+  next month and the exact chance of leaving within 1, 3 and 5 months;
+- ``responses.parquet``: campaign K1, the chance of buying under each arm, and who bought;
+- ``hazard.json``, ``campaigns.json``, ``factors.json``: planted effects and weights;
+- ``dirt.csv``: kinds of dirty input with their numbers of rows.
+"""
+
+from customerlab.simulate.bank import simulate_bank
+from customerlab.simulate.planted import true_hazard
+
+__all__ = ["simulate_bank", "true_hazard"]
