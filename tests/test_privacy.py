@@ -1,0 +1,55 @@
+"""Small counts are masked so that no sum gives them back."""
+
+from __future__ import annotations
+
+import itertools
+
+import pandas as pd
+import pytest
+
+from customerlab.errors import CustomerlabError
+from customerlab.privacy import HIDDEN, mask_counts, refuse_personal_columns
+
+
+def test_small_counts_are_masked_and_zero_is_nobody():
+    frame = pd.DataFrame({"customers": [0, 1, 9, 10], "assets": [0.0, 5.0, 6.0, 7.0]})
+    masked = mask_counts(frame, min_cell=10, counts=["customers"], with_them=["assets"])
+    assert masked.customers.tolist() == [0, "<10", "<10", 10]
+    assert masked.assets.tolist() == [0.0, HIDDEN, HIDDEN, 7.0]
+    assert frame.customers.tolist() == [0, 1, 9, 10]
+
+
+def test_a_second_cell_is_hidden_where_a_difference_would_tell():
+    frame = pd.DataFrame({"customers": [1000, 3, 600, 397]})
+    masked = mask_counts(frame, min_cell=10, counts=["customers"], sums=[(0, [1, 2, 3])])
+    assert masked.customers.tolist() == [1000, "<10", 600, HIDDEN]
+
+
+@pytest.mark.parametrize("counts", list(itertools.product([0, 4, 12, 300], repeat=4)))
+def test_no_sum_of_the_funnel_leaves_exactly_one_unknown(counts):
+    invalid, valid, active, dormant = counts
+    potential = active + dormant
+    rows = [
+        sum(counts),
+        invalid,
+        valid + potential,
+        valid,
+        potential,
+        active,
+        dormant,
+        valid + active,
+    ]
+    sums = [(0, (1, 2)), (2, (3, 4)), (4, (5, 6)), (7, (3, 5)), (2, (7, 6))]
+    masked = mask_counts(
+        pd.DataFrame({"customers": rows}), min_cell=10, counts=["customers"], sums=sums
+    ).customers
+    for total, parts in sums:
+        unknown = [cell for cell in (total, *parts) if isinstance(masked[cell], str)]
+        others = [cell for cell in (total, *parts) if cell not in unknown and rows[cell] > 0]
+        # with one unknown left, all the others are nobody: then the total is the part itself
+        assert len(unknown) != 1 or not others, (masked.tolist(), total, parts)
+
+
+def test_columns_that_name_customers_are_refused():
+    with pytest.raises(CustomerlabError, match="leave out customer_id, phone"):
+        refuse_personal_columns(pd.DataFrame({"customer_id": [1], "phone": [2]}), "table x")
