@@ -1,0 +1,41 @@
+"""Counts of rows that are alike: all that a model with categories for inputs needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+
+def cells(
+    table: ir.Table,
+    by: Sequence[str],
+    sums: Mapping[str, ir.Value] | None = None,
+    *,
+    n: str = "n",
+) -> pd.DataFrame:
+    """Count the rows of `table` that are alike in `by`; the engine does the counting.
+
+    Parameters
+    ----------
+    table : ibis table
+    by : sequence of str
+        Columns that make a cell; rows without a value are a cell of their own.
+    sums : mapping of str to ibis value, optional
+        Further columns: what to add up within each cell, for instance
+        ``{"events": months.left}``.
+    n : str
+        Name of the column with the number of rows.
+
+    Returns
+    -------
+    DataFrame
+        `by`, `n` and the names of `sums`, in the order of `by` (no value last), so that two runs
+        give the same table whatever order the engine counted in.
+    """
+    measures = {name: value.sum() for name, value in (sums or {}).items()}
+    counted = table.group_by(list(by)).aggregate(**{n: table.count()}, **measures)
+    ordered = counted.order_by([ibis.asc(column, nulls_first=False) for column in by])
+    return ordered.select(*by, n, *measures).to_pandas()

@@ -1,0 +1,318 @@
+"""What may be said about leaving: findings and checks in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from customerlab.churn.curves import FEW_EVENTS, Survival, status_of
+from customerlab.churn.forecast import Forecast
+from customerlab.churn.hazard import Hazard, fit_hazard
+from customerlab.findings import Check, Finding
+from customerlab.messages import say
+from customerlab.person_months import feature_name, level_name
+
+#: A group of fewer customers is not named.
+MIN_GROUP = 30
+
+
+def leave_within(
+    expected: Forecast | None, hazard: Hazard, horizons_months: Sequence[int]
+) -> tuple[Finding, ...]:
+    """Return how many of those here leave within each horizon.
+
+    Parameters
+    ----------
+    expected : Forecast or None
+        None when the model could not be fitted.
+    hazard : Hazard
+    horizons_months : sequence of int
+
+    Returns
+    -------
+    tuple of Finding
+        ``churn_timing.leave_within_<h>_months``; the value is the share of those here, the
+        interval one for what will be counted.
+    """
+    if expected is None or not hazard.fitted:
+        return tuple(
+            Finding(
+                id=f"churn_timing.leave_within_{horizon}_months",
+                text=say(
+                    "With {events:count} exits in the data it cannot be said how many leave "
+                    "within {months:count} months.",
+                    events=hazard.events,
+                    months=horizon,
+                ),
+                unit="percent",
+                n=None if expected is None else expected.customers,
+                status="not_enough_data",
+            )
+            for horizon in horizons_months
+        )
+    return tuple(
+        Finding(
+            id=f"churn_timing.leave_within_{row.horizon_months}_months",
+            text=say(
+                "Of about {here:count} customers still here ({n:count} moved lately) some "
+                "{expected:count} ({share:percent}) leave within {months:count} months; "
+                "95 % prediction interval {low:count} to {high:count}.",
+                here=row.here,
+                n=row.customers,
+                expected=row.expected,
+                share=row.share,
+                months=row.horizon_months,
+                low=row.low,
+                high=row.high,
+            ),
+            value=row.share,
+            low=row.low / row.here,
+            high=row.high / row.here,
+            unit="percent",
+            n=row.customers,
+            status=hazard.status,
+        )
+        for row in expected.expected().itertuples()
+    )
+
+
+def first_group(
+    expected: Forecast | None, hazard: Hazard, *, by: Sequence[str] | None = None
+) -> Finding:
+    """Return the group of those here of whom the largest share leaves first.
+
+    Parameters
+    ----------
+    expected : Forecast or None
+    hazard : Hazard
+    by : sequence of str, optional
+        Features whose levels are the groups; those of the model when left out.
+
+    Returns
+    -------
+    Finding
+        ``churn_timing.first_group``. A group is named only if its share stays above that of all
+        customers at a level that allows for the number of groups compared (Bonferroni); its
+        interval is at that level.
+    """
+    id_ = "churn_timing.first_group"
+    if expected is None or not hazard.fitted:
+        return _no_group(hazard.events)
+    horizon = expected.horizons[0]
+    features = list(by) if by is not None else [term.term for term in hazard.terms]
+    tables = [expected.expected(feature).assign(feature=feature) for feature in features]
+    groups = pd.concat(tables) if tables else expected.expected().iloc[:0].assign(feature="")
+    groups = groups.query("horizon_months == @horizon and customers >= @MIN_GROUP")
+    overall = expected.expected().query("horizon_months == @horizon").iloc[0]
+    z = float(stats.norm.ppf(1 - 0.025 / max(len(groups), 1)))
+    half = (groups["share_high"] - groups["share_low"]) / 2 * z / float(stats.norm.ppf(0.975))
+    groups = groups.assign(
+        share_low=(groups["share"] - half).clip(0),
+        share_high=(groups["share"] + half).clip(upper=1),
+    )
+    ahead = groups.loc[groups["share_low"] > overall["share"]]
+    if ahead.empty:
+        return Finding(
+            id=id_,
+            text=say(
+                "No group leaves clearly earlier than the others: of all customers here "
+                "{share:percent} leave within {months:count} months.",
+                share=overall["share"],
+                months=horizon,
+            ),
+            value=overall["share"],
+            low=overall["share_low"],
+            high=overall["share_high"],
+            unit="percent",
+            n=int(overall["customers"]),
+            status="weak",
+        )
+    first = ahead.loc[ahead["share"] == ahead["share"].max()].iloc[0]
+    return Finding(
+        id=id_,
+        text=say(
+            "First to leave are customers with {feature} = {level}: about {share:percent} within "
+            "{months:count} months, against {overall:percent} of all customers here.",
+            feature=feature_name(first["feature"]),
+            level=level_name(first["feature"], first["group"]),
+            share=first["share"],
+            months=horizon,
+            overall=overall["share"],
+        ),
+        value=first["share"],
+        low=first["share_low"],
+        high=first["share_high"],
+        unit="percent",
+        n=int(first["customers"]),
+        status=hazard.status,
+    )
+
+
+def first_group_by_curve(curve: Survival, month: float) -> Finding:
+    """Return the group with the fewest still here after `month` months, from observed curves.
+
+    For clients whose customers cannot be scored: a prepared table of durations.
+    """
+    at = curve.at(month).merge(curve.groups, on="group", suffixes=("", "_in_all"))
+    at = at.loc[at["customers"] >= MIN_GROUP]
+    events = int(curve.groups["events"].sum())
+    if len(at) < 2 or curve.logrank is None or events < FEW_EVENTS:
+        return _no_group(events)
+    first = at.loc[at["survival"].idxmin()]
+    feature = curve.by or ""
+    status = status_of(first["events_in_all"])
+    clear = curve.logrank.p < 0.05
+    return Finding(
+        id="churn_timing.first_group",
+        text=say(
+            "First to leave are customers with {feature} = {level}: {share:percent} had left "
+            "after {months:count} months (log-rank test between the groups: p = {p:number3}).",
+            feature=feature_name(feature),
+            level=level_name(feature, first["group"]),
+            share=1 - first["survival"],
+            months=month,
+            p=curve.logrank.p,
+        ),
+        value=1 - first["survival"],
+        low=1 - first["high"],
+        high=1 - first["low"],
+        unit="percent",
+        n=int(first["customers"]),
+        status="weak" if status == "supported" and not clear else status,
+    )
+
+
+def still_here_after(curve: Survival, month: float) -> Finding:
+    """Return the share of all customers still here so many months after joining."""
+    id_ = f"churn_timing.still_here_after_{month:g}_months"
+    at, whole = curve.at(month), curve.groups
+    if at.empty or whole.empty or whole.iloc[0]["status"] == "not_enough_data":
+        text = say(
+            "Not enough exits to say who is still here after {months:count} months.", months=month
+        )
+        return Finding(id=id_, text=text, unit="percent", status="not_enough_data")
+    row, begins = at.iloc[0], whole.iloc[0]["begins"]
+    text = (
+        say(
+            "After {months:count} months {share:percent} of the customers are still here.",
+            months=month,
+            share=row["survival"],
+        )
+        if begins == 0
+        else say(
+            "Of the customers still here after {begins:count} months, {share:percent} are here "
+            "after {months:count} months.",
+            begins=begins,
+            months=month,
+            share=row["survival"],
+        )
+    )
+    return Finding(
+        id=id_,
+        text=text,
+        value=row["survival"],
+        low=row["low"],
+        high=row["high"],
+        unit="percent",
+        n=int(whole.iloc[0]["customers"]),
+        status=whole.iloc[0]["status"],
+    )
+
+
+def check_later_months(
+    earlier: pd.DataFrame, later: pd.DataFrame, covariates: Sequence[str]
+) -> Check:
+    """Judge the model on months that it has not seen.
+
+    Parameters
+    ----------
+    earlier, later : DataFrame
+        Counts of customer-months before and from some month on, as :func:`fit_hazard` takes
+        them. The model is fitted to `earlier`; each customer-month of `later` has its chance.
+    covariates : sequence of str
+
+    Returns
+    -------
+    Check
+        Passed when the exits counted lie in the 99 % prediction interval of those expected, or
+        within 10 % of them: with very many customers a difference that decides nothing would
+        fail the check.
+    """
+    name = say("The model foretells the exits of the latest months")
+    hazard = fit_hazard(earlier, covariates)
+    if not hazard.fitted or later["n"].sum() == 0:
+        text = say("Too few exits in the earlier months to judge the model on the later ones.")
+        return Check(name, None, text)
+    rows = later.assign(chance=hazard.chance(later))
+    n, p = rows["n"].to_numpy(float), rows["chance"].to_numpy()
+    slope = hazard.gradient(later)
+    expected, counted = float(n @ p), int(rows["events"].sum())
+    gradient = n @ slope
+    error = np.sqrt(gradient @ hazard.covariance @ gradient + n @ (p * (1 - p)))
+    half = float(stats.norm.ppf(0.995)) * error
+    passed = abs(counted - expected) <= max(half, 0.1 * expected)
+    return Check(
+        name,
+        bool(passed),
+        say(
+            "Fitted to the earlier months only, the model expects {expected:count} exits "
+            "({low:count} to {high:count}) in the later ones; {counted:count} were counted.",
+            expected=expected,
+            low=max(expected - half, 0.0),
+            high=expected + half,
+            counted=counted,
+        ),
+    )
+
+
+def main_sign(hazard: Hazard) -> Finding:
+    """Return what goes most clearly with leaving, apart from how long the customer has been here.
+
+    Returns
+    -------
+    Finding
+        ``churn_timing.main_sign``: the level whose hazard ratio is largest even at the lower end
+        of its interval. An association, and said to be one.
+    """
+    id_ = "churn_timing.main_sign"
+    table = hazard.table
+    if hazard.fitted:
+        table = table[(table["term"] != "tenure_band") & ~table["reference"]]
+    if not hazard.fitted or table.empty:
+        text = say(
+            "With {events:customers} exits in the data it cannot be said what goes with leaving.",
+            events=hazard.events,
+        )
+        return Finding(id=id_, text=text, unit="number2", status="not_enough_data")
+    row = table.loc[table["low"].idxmax()]
+    return Finding(
+        id=id_,
+        text=say(
+            "Goes most clearly with leaving: {feature} = {level}. Such customers leave "
+            "{ratio:number1} times as often in a month as others alike in all else.",
+            feature=feature_name(row["term"]),
+            level=level_name(row["term"], row["level"]),
+            ratio=row["hazard_ratio"],
+        ),
+        value=row["hazard_ratio"],
+        low=row["low"],
+        high=row["high"],
+        unit="number2",
+        n=hazard.n,
+        status=hazard.status if row["low"] > 1 else "weak",
+    )
+
+
+def _no_group(events: int) -> Finding:
+    return Finding(
+        id="churn_timing.first_group",
+        text=say(
+            "With {events:count} exits in the data it cannot be said which group leaves first.",
+            events=events,
+        ),
+        unit="percent",
+        status="not_enough_data",
+    )

@@ -1,0 +1,171 @@
+"""Categories of a model: which is the reference, and which are too thin to stand alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from customerlab.messages import Message, say
+from customerlab.person_months import UNKNOWN, feature_name, level_name
+
+#: Fewer exits (or fewer stays) than this in a level and its ratio says nothing.
+MIN_LEVEL_EVENTS = 5
+
+#: Features whose levels have neighbours; a thin level joins one of them.
+ORDERED = frozenset({"tenure_band", "age_band", "complaints", "month"})
+
+OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The levels of one feature as a model sees them.
+
+    Attributes
+    ----------
+    term : str
+    levels : tuple of str
+        As modelled, the reference among them.
+    reference : str
+        The one with most customer-months.
+    merged : dict of str to str
+        Level in the data to level in the model. One that is not in it was never seen, and counts
+        as the reference.
+    """
+
+    term: str
+    levels: tuple[str, ...]
+    reference: str
+    merged: dict[str, str]
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """The levels that have a coefficient."""
+        return tuple(level for level in self.levels if level != self.reference)
+
+    def indicators(self, values: Sequence[str]) -> np.ndarray:
+        """Return a column of 0 and 1 for each free level."""
+        seen = np.array([self.merged.get(value, self.reference) for value in values], dtype=object)
+        return np.column_stack([seen == level for level in self.free]).astype(float)
+
+
+def as_levels(values: pd.Series) -> pd.Series:
+    """Return the values as text; no value is a level of its own."""
+    text = values.astype("string").astype(object)
+    return text.where(values.notna(), UNKNOWN)
+
+
+def natural_order(level: str) -> tuple[int, float, str]:
+    """Sort 3-5 before 12-23, "under 20" before 20-29, and the unknown last."""
+    number = re.search(r"\d+", level)
+    if level == UNKNOWN or number is None:
+        return (level == UNKNOWN, 0.0, level)
+    return (0, float(number.group()) - 0.5 * level.startswith("under"), level)
+
+
+def find_levels(
+    cells: pd.DataFrame, term: str, *, min_events: int = MIN_LEVEL_EVENTS
+) -> tuple[Levels | None, tuple[Message, ...]]:
+    """Choose the levels of one feature.
+
+    A level with fewer than `min_events` exits or stays would get a ratio of zero, of infinity,
+    or of anything: where levels have an order it is counted with its neighbour, otherwise all
+    such levels together are ``other``, and with the reference if that is still too few.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        `term`, ``n`` and ``events``.
+    term : str
+    min_events : int
+
+    Returns
+    -------
+    levels : Levels or None
+        None when only one level is left: nothing to compare.
+    notes : tuple of Message
+        What was done and why.
+    """
+    totals = cells.groupby(as_levels(cells[term]))[["n", "events"]].sum()
+    totals["stays"] = totals["n"] - totals["events"]
+    totals = totals.loc[totals["n"] > 0]
+    order = sorted(totals.index, key=natural_order)
+    groups = [(level,) for level in order]
+
+    def thin(group: tuple[str, ...]) -> bool:
+        return totals.loc[list(group), ["events", "stays"]].sum().min() < min_events
+
+    def size(group: tuple[str, ...]) -> float:
+        return totals.loc[list(group), "n"].sum()
+
+    into_reference: list[str] = []
+    if term in ORDERED:
+        groups = _join_neighbours(groups, thin, size)
+    else:
+        small = [group for group in groups if thin(group)]
+        if len(small) > 1:
+            pooled = tuple(level for group in small for level in group)
+            groups = [group for group in groups if group not in small] + [pooled]
+    stay = [group for group in groups if not thin(group)]
+    if stay:
+        into_reference = [level for group in groups if thin(group) for level in group]
+        groups = stay
+    names = {group: _name(group, term) for group in groups}
+    biggest = max(groups, key=size)
+    merged = {level: names[group] for group in groups for level in group}
+    merged |= dict.fromkeys(into_reference, names[biggest])
+    notes = _notes(term, groups, into_reference, names[biggest], order)
+    if len(groups) < 2:
+        return None, (*notes, say("{term}: one group only, nothing to compare", **_term(term)))
+    return Levels(term, tuple(names.values()), names[biggest], merged), notes
+
+
+def _term(term: str) -> dict[str, Message | str]:
+    return {"term": feature_name(term)}
+
+
+def _join_neighbours(groups, thin, size):
+    """Join each thin group to the smaller of its neighbours, until none is thin."""
+    ends = [group for group in groups if group == (UNKNOWN,)]
+    groups = [group for group in groups if group not in ends]
+    while len(groups) > 1 and any(map(thin, groups)):
+        i = next(i for i, group in enumerate(groups) if thin(group))
+        near = [j for j in (i - 1, i + 1) if 0 <= j < len(groups)]
+        j = min(near, key=lambda j: size(groups[j]))
+        low, high = sorted((i, j))
+        groups[low : high + 1] = [groups[low] + groups[high]]
+    return groups + ends
+
+
+def _name(group: tuple[str, ...], term: str) -> str:
+    if len(group) == 1:
+        return group[0]
+    return " + ".join(group) if term in ORDERED else OTHER
+
+
+def _notes(term, groups, into_reference, reference, order) -> tuple[Message, ...]:
+    notes = []
+    for group in groups:
+        if len(group) > 1:
+            notes.append(
+                say(
+                    "{term}: too few exits or stays to tell these apart, counted together: "
+                    "{levels}",
+                    **_term(term),
+                    levels=", ".join(group),
+                )
+            )
+    if into_reference and len(groups) > 1:
+        notes.append(
+            say(
+                "{term}: too few exits or stays among {levels}, counted with {reference}",
+                **_term(term),
+                levels=", ".join(sorted(into_reference, key=order.index)),
+                reference=level_name(term, reference),
+            )
+        )
+    return tuple(notes)

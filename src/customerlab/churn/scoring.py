@@ -1,0 +1,114 @@
+"""From the model to the customers who are here: totals, groups, scores, and whether it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import ibis.expr.types as ir
+import pandas as pd
+
+from customerlab.churn.answers import check_later_months
+from customerlab.churn.curves import FEW_EVENTS
+from customerlab.churn.forecast import Forecast, forecast
+from customerlab.churn.hazard import Hazard
+from customerlab.churn.stays import Stays
+from customerlab.findings import Check
+from customerlab.messages import say
+from customerlab.person_months import feature_name, level_name
+
+#: Layers that are counted as customers to keep.
+_ACTIVE = ["valid", "potential_active"]
+
+
+def forecast_here(
+    hazard: Hazard,
+    stays: Stays,
+    horizons_months: Sequence[int],
+    customers: ir.Table | None = None,
+) -> Forecast | None:
+    """Return the chances of leaving of the active customers who are here.
+
+    Parameters
+    ----------
+    hazard : Hazard
+    stays : Stays
+    horizons_months : sequence of int
+    customers : table, optional
+        With ``layer``: only valid and potential active customers are looked at.
+
+    Returns
+    -------
+    Forecast or None
+        None without a model, or without anyone to score.
+    """
+    if stays.here is None or not hazard.fitted:
+        return None
+    here = stays.here
+    if customers is not None:
+        active = customers.filter(customers.layer.isin(_ACTIVE)).select("customer_id")
+        # the select: Ibis 12 cannot join a bare semi-join any further
+        here = here.semi_join(active, "customer_id").select(*here.columns)
+    if not here.count().execute():
+        return None
+    return forecast(hazard, here, horizons_months, by=stays.groups)
+
+
+def score_customers(expected: Forecast | None, customers: ir.Table | None) -> ir.Table | None:
+    """Return a row for every active customer, with the chance of leaving within each horizon.
+
+    Returns
+    -------
+    table or None
+        ``customer_id``, ``still_here`` (the chance that they have not left unnoticed; 0 for those
+        silent for as long as the idle rule asks) and ``leave_within_<h>_months``, given that they
+        are still here.
+    """
+    if expected is None or customers is None:
+        return None
+    scores = expected.scores.rename(scored_id="customer_id")
+    active = customers.filter(customers.layer.isin(_ACTIVE)).select("customer_id")
+    joined = active.left_join(scores, [("customer_id", "scored_id")])
+    return joined.mutate(still_here=joined.still_here.fill_null(0.0)).drop("scored_id")
+
+
+def by_group(expected: Forecast | None, groups: Sequence[str]) -> list[pd.DataFrame]:
+    """Return the expected leavers of each group, for :func:`customerlab.plots.leavers_by_group`."""
+    if expected is None:
+        return []
+    return [_named(expected.expected(group), group) for group in groups]
+
+
+def _named(table: pd.DataFrame, group: str) -> pd.DataFrame:
+    names = [level_name(group, level) for level in table["group"]]
+    return (
+        table.drop(columns=["low", "high"])
+        .assign(group=names)
+        .rename(columns={"share_low": "low", "share_high": "high"})
+    )
+
+
+def ratios_in_words(hazard: Hazard) -> pd.DataFrame:
+    """Return the hazard ratios with features and levels as readers know them."""
+    table = hazard.table
+    return table.assign(
+        term=[feature_name(term) for term in table["term"]],
+        level=[level_name(t, v) for t, v in zip(table["term"], table["level"], strict=True)],
+    )
+
+
+def check_model(stays: Stays, hazard: Hazard) -> tuple[Check, ...]:
+    """Judge whether what is said about leaving can be trusted."""
+    checks = [
+        Check(
+            say("Enough customers left to learn from"),
+            hazard.events >= FEW_EVENTS,
+            say(
+                "{events:customers} left; {few:count} are needed.",
+                events=hazard.events,
+                few=FEW_EVENTS,
+            ),
+        )
+    ]
+    if stays.earlier is not None and stays.later is not None:
+        checks.append(check_later_months(stays.earlier, stays.later, stays.covariates))
+    return tuple(checks)
