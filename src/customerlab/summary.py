@@ -1,0 +1,113 @@
+"""The first page: the bank's four questions, in the order in which it asks them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from customerlab.findings import Finding
+from customerlab.messages import Message, say
+
+
+@dataclass(frozen=True)
+class Question:
+    """One of the questions that the report answers.
+
+    Attributes
+    ----------
+    text : Message
+    answers : tuple of str
+        Ids of the findings that answer it, or beginnings of ids, in the order to show them.
+    notebooks : tuple of str
+        Where the answers come from.
+    """
+
+    text: Message
+    answers: tuple[str, ...]
+    notebooks: tuple[str, ...]
+
+
+QUESTIONS = (
+    Question(
+        say("Which customers to value, and which to give up?"),
+        ("invalid_customers.customers_left", "invalid_customers.active"),
+        ("02_invalid_customers",),
+    ),
+    Question(
+        say("Why do customers leave, and who is next?"),
+        ("churn_timing.leave_within", "churn_timing.first_group", "churn_timing.main_sign"),
+        ("04_churn_timing",),
+    ),
+    Question(say("Whom to approach ahead of their need?"), (), ()),
+)
+
+
+def answers_to(question: Question, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return the findings that answer a question, in its order."""
+    return tuple(
+        finding
+        for beginning in question.answers
+        for finding in findings
+        if finding.id.startswith(beginning)
+    )
+
+
+def unanswered(question: Question, lacking: Mapping[str, Message]) -> Message:
+    """Say why a question has no answer.
+
+    Parameters
+    ----------
+    question : Question
+    lacking : mapping of notebook to message
+        What each notebook that cannot run would need.
+    """
+    if not question.notebooks:
+        return say("No notebook answers this yet.")
+    needs = [lacking[name] for name in question.notebooks if name in lacking]
+    return needs[0] if needs else say("The page that answers this is missing: its notebook failed.")
+
+
+def propose(findings: Iterable[Finding]) -> tuple[Message, ...]:
+    """Say what to do on Monday, from what was found.
+
+    Only what is supported is turned into a proposal; what is weak is to be looked at first.
+    """
+    by_id = {finding.id: finding for finding in findings}
+    proposals = []
+    left = by_id.get("invalid_customers.customers_left")
+    if left and isinstance(left.value, int) and isinstance(left.n, int) and left.value < left.n:
+        proposals.append(
+            say(
+                "Leave the {removed:customers} invalid customers out of every count and every "
+                "campaign; they stay listed in data/.",
+                removed=left.n - left.value,
+            )
+        )
+    leavers = sorted(id_ for id_ in by_id if id_.startswith("churn_timing.leave_within"))
+    if leavers and by_id[leavers[0]].status != "not_enough_data":
+        soon = min((by_id[id_] for id_ in leavers), key=lambda finding: finding.value or 0)
+        if isinstance(soon.value, float) and isinstance(soon.n, int):
+            proposals.append(
+                say(
+                    "Give the relationship managers the list of customers with the highest chance "
+                    "of leaving, from data/; about {count:customers} are to be expected to leave "
+                    "if nothing is done.",
+                    count=round(soon.value * soon.n),
+                )
+            )
+    group = by_id.get("churn_timing.first_group")
+    if group and group.status == "supported":
+        proposals.append(
+            say(
+                "Begin with the group that leaves first, and hold a random part of it back: "
+                "only then will it show whether the calls kept anyone."
+            )
+        )
+    weak = [finding for finding in by_id.values() if finding.status == "weak"]
+    if weak:
+        proposals.append(
+            say("Before acting on an answer marked weak, read on its page which check failed.")
+        )
+    return tuple(proposals) or (
+        say("Nothing to propose: these data do not support any answer yet."),
+    )

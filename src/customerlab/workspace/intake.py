@@ -1,0 +1,148 @@
+"""From a client's files to clean tables: parse what is new, clean, and write what came of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from customerlab.cleaning import (
+    check_ledger,
+    clean,
+    ledger,
+    lookup_table,
+    mark_rows,
+    quarantined,
+)
+from customerlab.contract import TABLES
+from customerlab.params import Params, Source
+from customerlab.paths import Paths
+from customerlab.sources import parse_source, resolve_files
+from customerlab.workspace.files import write_text, write_whole
+
+Read = Callable[[Path], ir.Table]
+
+
+def parse_sources(params: Params, paths: Paths) -> pd.DataFrame:
+    """Parse every source that is new or changed into ``data/<client>/parsed/``.
+
+    A source is parsed again when its files, their sizes or times, or what the parameters say of
+    their form have changed.
+
+    Returns
+    -------
+    DataFrame
+        One row per source: ``table``, ``files``, ``rows``, ``columns`` and ``warning`` (text that
+        was read but looks wrong; null for none).
+    """
+    lines = []
+    for name, source in params.sources.items():
+        record = _parse_if_changed(name, source, paths)
+        lines.append(
+            {
+                "table": name,
+                "files": len(record["files"]),
+                "rows": record["rows"],
+                "columns": len(record["columns"]),
+                "warning": "; ".join(record["warnings"]) or None,
+            }
+        )
+    return pd.DataFrame(lines, columns=["table", "files", "rows", "columns", "warning"])
+
+
+def _parse_if_changed(name: str, source: Source, paths: Paths) -> dict:
+    where = f"sources.{name}"
+    files = resolve_files(source.path, paths.root, paths.raw, name, where)
+    target = paths.parsed(name)
+    form = {
+        "files": [[str(f), f.stat().st_size, f.stat().st_mtime_ns] for f in files],
+        "encoding": source.encoding,
+        "delimiter": source.delimiter,
+        "null_values": source.null_values,
+    }
+    record_path = target.with_suffix(".json")
+    if target.is_file() and record_path.is_file():
+        record = json.loads(record_path.read_text(encoding="utf-8"))
+        if record["form"] == form:
+            return record
+    record_path.unlink(missing_ok=True)  # a kill between the two leaves no record of the old
+    parsed = parse_source(
+        files,
+        target,
+        encoding=source.encoding,
+        delimiter=source.delimiter,
+        null_values=source.null_values,
+        where=where,
+        scratch=paths.data / ".engine",
+    )
+    record = {
+        "form": form,
+        "rows": parsed.rows,
+        "columns": list(parsed.columns),
+        "warnings": list(parsed.warnings),
+        "files": [file._asdict() for file in parsed.files],
+    }
+    write_text(record_path, json.dumps(record, ensure_ascii=False))
+    return record
+
+
+def clean_sources(
+    params: Params, paths: Paths, engine: ibis.BaseBackend, *, where: str
+) -> pd.DataFrame:
+    """Clean every parsed source and write the clean and the quarantined rows.
+
+    Tables that others refer to come first. What an earlier run wrote for a source that the
+    parameters no longer name is removed.
+
+    Returns
+    -------
+    DataFrame
+        The ledger of all tables; see :func:`customerlab.cleaning.ledger`.
+
+    Raises
+    ------
+    RuntimeError
+        When a row is neither clean nor in quarantine: a fault of ours.
+    """
+    asked = {c.lookup for s in params.sources.values() for c in s.columns.values()} - {None}
+    lookups: dict[str, ir.Table] = {}
+    for name in (name for name in params.sources if name in asked):
+        raw = engine.read_parquet(paths.parsed(name))
+        lookups[name] = lookup_table(name, raw, params.sources[name], where=where, lookups=lookups)
+    parents: dict[str, ir.Table] = {}
+    ledgers = []
+    for name, table in TABLES.items():
+        if name not in params.sources or params.sources[name].lookup_only:
+            paths.clean(name).unlink(missing_ok=True)
+            paths.quarantine(name).unlink(missing_ok=True)
+            continue
+        raw = engine.read_parquet(paths.parsed(name))
+        marked = mark_rows(
+            table,
+            raw,
+            params.sources[name],
+            rules=params.data_cleaning.rules,
+            snapshot=params.snapshot,
+            parents=parents,
+            lookups=lookups,
+            drop_exact_repeats=name in params.data_cleaning.drop_exact_repeats,
+            where=where,
+        )
+        scratch = paths.data / ".engine" / f"{name}.marked.parquet"
+        write_whole(scratch, lambda part, rows=marked.rows: engine.to_parquet(rows, part))
+        marked = marked.on(engine.read_parquet(scratch))
+        for path, rows in (
+            (paths.clean(name), clean(marked)),
+            (paths.quarantine(name), quarantined(marked, raw)),
+        ):
+            write_whole(path, lambda part, rows=rows: engine.to_parquet(rows, part))
+        ledgers.append(ledger(marked))
+        scratch.unlink()
+        parents[name] = engine.read_parquet(paths.clean(name))
+    whole = pd.concat(ledgers, ignore_index=True)
+    check_ledger(whole)
+    return whole

@@ -1,0 +1,346 @@
+"""One notebook's workspace."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+from IPython.display import DisplayHandle
+
+from customerlab import report
+from customerlab.contract import TABLES
+from customerlab.errors import CustomerlabError, nearest
+from customerlab.findings import Check, Finding, apply_checks
+from customerlab.headings import COLUMNS
+from customerlab.layers import Layers
+from customerlab.messages import Message, Words, say
+from customerlab.params import Params, check_params, load_params
+from customerlab.paths import Paths, project_root
+from customerlab.plots import Chart
+from customerlab.privacy import mask_counts, refuse_personal_columns
+from customerlab.workspace.files import write_text, write_whole
+from customerlab.workspace.intake import clean_sources, parse_sources
+
+#: Decimal places of numbers in tables and findings: sums of doubles differ beyond them.
+PLACES = 6
+
+
+def open_workspace(notebook: str, *, root: Path | None = None, **parameters: Any) -> Lab:
+    """Open the workspace of one notebook.
+
+    Parameters
+    ----------
+    notebook : str
+        The notebook's own name, for instance ``04_churn_timing``.
+    root : Path, optional
+        The project's root; found from the current folder when left out.
+    **parameters
+        The values of the notebook's parameters cell: ``client`` and ``snapshot``, and whichever
+        other top-level keys of a parameter file the notebook uses. A section left empty is the
+        one of ``params/<client>.yaml``, where there is such a file.
+
+    Returns
+    -------
+    Lab
+
+    Raises
+    ------
+    CustomerlabError
+        When a parameter is wrong.
+    """
+    return Lab(notebook, *prepare(notebook, root=root, **parameters))
+
+
+def prepare(notebook: str, *, root: Path | None = None, **parameters: Any) -> tuple[Params, Paths]:
+    """Check a notebook's parameters and find the places of its client.
+
+    A section that is left empty is the one of ``params/<client>.yaml``, where there is such a
+    file: in JupyterLab it is enough to name the client.
+    """
+    root = root or project_root()
+    given = {key: value for key, value in parameters.items() if value is not None}
+    where = f"parameters of {notebook}"
+    client = check_params(given, where).client
+    file = root / "params" / f"{client}.yaml"
+    if file.is_file():
+        own = load_params(file)
+        for key in _sections(given):
+            section = getattr(own, key)
+            given[key] = (
+                section.model_dump(by_alias=True)
+                if key != "sources"
+                else {name: source.model_dump(by_alias=True) for name, source in section.items()}
+            )
+    return check_params(given, where), Paths(root, client)
+
+
+def _sections(given: Mapping[str, Any]) -> list[str]:
+    """Return the sections that are left empty."""
+    return [key for key, value in given.items() if isinstance(value, Mapping) and not value]
+
+
+class Lab:
+    """One notebook's workspace; see :func:`open_workspace`.
+
+    Attributes
+    ----------
+    notebook, section : str
+        ``04_churn_timing`` and ``churn_timing``.
+    params : Params
+    settings
+        The parameters of this notebook's own section.
+    paths : Paths
+    words : Words
+        Puts messages into the report's language.
+    """
+
+    def __init__(self, notebook: str, params: Params, paths: Paths) -> None:
+        self.notebook = notebook
+        self.section = notebook.split("_", 1)[1]
+        self.params = params
+        self.settings = getattr(params, self.section, None)
+        self.paths = paths
+        self.words = Words(params.language, params.currency or "", params.privacy.min_cell)
+        self._findings: list[Finding] = []
+        self._checks: list[Check] = []
+        self._written: list[Path] = []
+        self._kept = 0
+        self._display: DisplayHandle | None = None
+
+    @cached_property
+    def engine(self) -> ibis.BaseBackend:
+        """The engine, in memory, with the threads and memory that the parameters allow."""
+        spill = self.paths.data / ".engine" / self.notebook
+        settings: dict[str, Any] = {"temp_directory": str(spill)}
+        if self.params.engine.threads:
+            settings["threads"] = self.params.engine.threads
+        if self.params.engine.memory_limit:
+            settings["memory_limit"] = self.params.engine.memory_limit
+        # fused, a value used ten times would be worked out ten times: three times the time here
+        ibis.options.sql.fuse_selects = False
+        engine = ibis.duckdb.connect(**settings)
+        engine.raw_sql("SET TimeZone = 'UTC'")  # a time with a zone means the same everywhere
+        return engine
+
+    # what comes in ---------------------------------------------------------------------------
+
+    def parse(self) -> pd.DataFrame:
+        """Parse what is new among the client's files; see ``intake.parse_sources``."""
+        return parse_sources(self.params, self.paths)
+
+    def clean(self) -> pd.DataFrame:
+        """Clean all tables and return the ledger; see ``intake.clean_sources``."""
+        where = f"params/{self.params.client}.yaml"
+        return clean_sources(self.params, self.paths, self.engine, where=where)
+
+    def read(self, path: Path) -> ir.Table:
+        """Return a Parquet file as a table expression."""
+        return self.engine.read_parquet(path)
+
+    def has(self, *tables: str) -> bool:
+        """Say whether the client gave all of these canonical tables (and they were cleaned)."""
+        return all(self.paths.clean(name).is_file() for name in tables)
+
+    def table(self, name: str) -> ir.Table:
+        """Return a clean canonical table.
+
+        Raises
+        ------
+        CustomerlabError
+            When there is no such table, or it was not cleaned yet.
+        """
+        if name not in TABLES:
+            raise CustomerlabError(f"no canonical table is called {name}{nearest(name, TABLES)}")
+        return self._earlier(self.paths.clean(name), "data_cleaning")
+
+    def tables(self) -> dict[str, ir.Table]:
+        """Return all clean canonical tables of the client."""
+        return {name: self.table(name) for name in TABLES if self.has(name)}
+
+    def customers(self) -> ir.Table | None:
+        """Return one row per customer with its layer, as notebook 02 wrote it.
+
+        None for a client without customers: one who gave a prepared table only.
+        """
+        if not (self.has("customers") or self.has("transactions")):
+            return None
+        return self._earlier(self.paths.customers, "invalid_customers")
+
+    def keep(self, table: ir.Table) -> ir.Table:
+        """Work a table out once and keep it for the cells below."""
+        self._kept += 1
+        return self.engine.create_table(f"kept_{self._kept}", table, temp=True)
+
+    def _earlier(self, path: Path, section: str) -> ir.Table:
+        if not path.is_file():
+            raise CustomerlabError(
+                f"{path.relative_to(self.paths.root)} is missing: run `customerlab run "
+                f"params/{self.params.client}.yaml --only {section}` first"
+            )
+        return self.read(path)
+
+    # what goes out ---------------------------------------------------------------------------
+
+    def write(self, path: Path, table: ir.Table, sort: Sequence[str] = ()) -> ir.Table:
+        """Write a table under ``data/``, sorted, and return it as read back."""
+        if sort:
+            table = table.order_by(list(sort))
+        write_whole(path, lambda part: self.engine.to_parquet(table, part))
+        self._written.append(path)
+        return self.read(path)
+
+    def save_customers(self, layers: Layers) -> ir.Table:
+        """Write one row per customer with its layer, for the notebooks that follow."""
+        return self.write(self.paths.customers, layers.customers, ["customer_id"])
+
+    def save_scores(self, scores: ir.Table | None) -> report.Shown:
+        """Write one row per customer, sorted, floats rounded; nothing where there is none."""
+        if scores is None:
+            return self.say(say("There are no customers to score."))
+        floats = [name for name, kind in scores.schema().items() if kind.is_floating()]
+        rounded = scores.mutate(**{name: scores[name].round(PLACES) for name in floats})
+        written = self.write(self.paths.scores(self.section), rounded, ["customer_id"])
+        count = int(written.count().execute())
+        return self.say(
+            say("{count:customers} customers were scored; the scores stay in data/.", count=count)
+        )
+
+    def say(self, *messages: Message) -> report.Shown:
+        """Show sentences in the report's language."""
+        return report.Shown("".join(report.note(m, self.words).html for m in messages))
+
+    def charts(self, charts: Iterable[Chart]) -> report.Shown:
+        """Show several figures, one below the other."""
+        return report.Shown("".join(chart._repr_html_() for chart in charts))
+
+    def save_table(
+        self,
+        name: str,
+        frame: pd.DataFrame,
+        *,
+        counts: Sequence[str] = (),
+        with_them: Sequence[str] = (),
+        sums: Sequence[tuple[int, Sequence[int]]] = (),
+        show_rows: pd.Series | None = None,
+        **shown: Any,
+    ) -> report.ShownTable:
+        """Write the numbers behind a figure to ``tables/<name>.csv`` and show them.
+
+        Parameters
+        ----------
+        name : str
+        frame : DataFrame
+            Cells may be messages.
+        counts, with_them, sums
+            What to mask; see :func:`customerlab.privacy.mask_counts`.
+        show_rows : Series of bool, optional
+            Which rows to show; all are written.
+        **shown
+            How to show it; see :meth:`show`.
+        """
+        refuse_personal_columns(frame, f"tables/{name}.csv")
+        masked = mask_counts(
+            frame,
+            min_cell=self.params.privacy.min_cell,
+            counts=counts,
+            with_them=with_them,
+            sums=sums,
+        )
+        cells = masked.map(self._cell)
+        write_whole(self.paths.table(name), lambda part: cells.to_csv(part, index=False))
+        self._written.append(self.paths.table(name))
+        return self.show(masked if show_rows is None else masked[show_rows], **shown)
+
+    def show(
+        self, frame: pd.DataFrame, columns: Sequence[str] | None = None, **shown: Any
+    ) -> report.ShownTable:
+        """Show a table in the report's language.
+
+        Parameters
+        ----------
+        frame : DataFrame
+        columns : sequence of str, optional
+            Which columns, in which order; all when left out. Headings and formats are those of
+            :data:`customerlab.headings.COLUMNS`; a client's own column keeps its name.
+        **shown
+            ``caption`` and ``intervals`` of :func:`customerlab.report.show_table`.
+        """
+        chosen = list(frame.columns) if columns is None else list(columns)
+        known = {name: COLUMNS.get(name, (name, "text")) for name in chosen}
+        headings = {name: heading for name, (heading, _) in known.items()}
+        formats = {name: unit for name, (_, unit) in known.items()}
+        return report.show_table(frame, self.words, headings=headings, formats=formats, **shown)
+
+    def _cell(self, value: Any) -> Any:
+        if isinstance(value, Message):
+            return self.words(value)
+        if isinstance(value, Decimal):
+            return f"{value:.2f}"
+        if isinstance(value, float):
+            return round(value, PLACES)
+        return value
+
+    # findings and checks ---------------------------------------------------------------------
+
+    def answers(self) -> None:
+        """Show the answers here; the cells below fill them."""
+        self._display = DisplayHandle()
+        self._display.display(report.answers((), self.words))
+
+    def find(self, *findings: Finding) -> report.Shown:
+        """Take findings up into the answers and return their sentences as a reading."""
+        self._findings.extend(findings)
+        self._refresh()
+        return self.say(*(finding.text for finding in findings))
+
+    def check(self, *checks: Check) -> report.ShownTable:
+        """Take checks up; a failed one weakens the findings that rest on it."""
+        self._checks.extend(checks)
+        self._refresh()
+        return report.checks_table(checks, self.words)
+
+    def _refresh(self) -> None:
+        if self._display is not None:
+            found = apply_checks(self._findings, self._checks)
+            self._display.update(report.answers(found, self.words))
+
+    def close(self) -> report.ShownTable:
+        """Write the findings and list what was written."""
+        findings = [self._plain(f) for f in apply_checks(self._findings, self._checks)]
+        text = json.dumps({"notebook": self.notebook, "findings": findings}, ensure_ascii=False)
+        write_text(self.paths.findings(self.notebook), text + "\n")
+        root = self.paths.root
+        names = [str(path.relative_to(root)) for path in dict.fromkeys(self._written)]
+        return self.show(pd.DataFrame({"written": names}))
+
+    def _plain(self, finding: Finding) -> dict[str, Any]:
+        """Return a finding as it stands in ``findings.json``."""
+
+        def number(value: Any, unit: str = finding.unit) -> float | int | str | None:
+            if isinstance(value, Message):
+                return self.words(value)
+            if unit == "customers" and 0 < (value or 0) < self.params.privacy.min_cell:
+                return f"<{self.params.privacy.min_cell}"
+            if value is None or (isinstance(value, float) and not math.isfinite(value)):
+                return None
+            return value if isinstance(value, int) else float(f"{float(value):.9g}")
+
+        return {
+            "id": finding.id,
+            "notebook": self.notebook,
+            "text": self.words(finding.text),
+            "value": number(finding.value),
+            "low": number(finding.low),
+            "high": number(finding.high),
+            "unit": finding.unit,
+            "n": number(finding.n, "customers"),
+            "status": finding.status,
+        }

@@ -1,0 +1,209 @@
+"""Frames and a notebook with every kind of piece that a page may hold, in either language."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import nbformat
+import pandas as pd
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from customerlab import plots, report
+from customerlab.findings import Check, Finding
+from customerlab.messages import Words, say
+
+LEDGER = pd.DataFrame(
+    [
+        ("customers", "read", 100),
+        ("customers", "clean", 100),
+        ("transactions", "read", 4000),
+        ("transactions", "quarantined", 900),
+        ("transactions", "quarantined", 100),
+        ("transactions", "clean", 3000),
+    ],
+    columns=["table", "action", "rows"],
+).assign(
+    reason=[
+        say("rows in the files"),
+        say("clean rows"),
+        say("rows in the files"),
+        say("{column}: missing", column="customer_id"),
+        say(
+            "rule: {rule}", rule="取消 <C%> & $5 or $6, and a name too long for one line of a phone"
+        ),
+        say("clean rows"),
+    ]
+)
+LAYERS = pd.DataFrame(
+    {
+        "layer": ["all", "invalid", "not_invalid", "valid", "potential", "lifetime_value"],
+        "customers": [20000, 12580, 7420, 7412, "hidden", "<10"],
+        "share": [1, 0.629, 0.371, 0.3706, math.nan, math.nan],
+    }
+)
+HAZARD = pd.DataFrame(
+    [
+        ("payroll", "no", 1.0, math.nan, math.nan),
+        ("payroll", "yes", 2.31, 2.02, 2.64),
+        ("age", "30-39", 1.0, math.nan, math.nan),
+        ("age", "20-29", 1.1, 0.9, 1.3),
+        ("second complaint left open in six months", "", 0.5, 0.4, 0.6),
+    ],
+    columns=["term", "level", "hazard_ratio", "low", "high"],
+)
+LEAVERS = pd.DataFrame(
+    [
+        ("Men over 50", 3, 0.010, 0.008, 0.012),
+        ("Men over 50", 5, 0.016, 0.014, 0.018),
+        ("女，20–30 岁，代发，东部", 3, 0.142, 0.129, 0.156),
+        ("女，20–30 岁，代发，东部", 5, 0.218, 0.205, 0.231),
+    ],
+    columns=["group", "horizon_months", "share", "low", "high"],
+)
+
+
+def survival(*groups: str) -> pd.DataFrame:
+    """Return curves that lose 1 %, 2 % ... of those at risk each month, for two years."""
+    rows = []
+    for number, group in enumerate(groups, start=1):
+        for month in range(1, 25):
+            share = (1 - number / 100) ** month
+            at_risk = round(5000 * share / number**4)
+            rows.append((group, month, at_risk, share, share - 0.02, min(share + 0.02, 1)))
+    columns = ["group", "month", "at_risk", "survival", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def charts(words: Words) -> list[plots.Chart]:
+    """Return every figure once."""
+    return [
+        plots.cleaning_flow(LEDGER, words),
+        plots.layer_funnel(LAYERS, words),
+        plots.survival_curves(survival("Payroll customers", "非代发客户", "Unknown"), words),
+        plots.survival_curves(survival("all"), words),
+        plots.hazard_ratios(HAZARD, words),
+        plots.leavers_by_group(LEAVERS, words),
+    ]
+
+
+FINDINGS = (
+    Finding(
+        "churn_timing.leave",
+        say(
+            "After {months:count} months {share:percent} of the customers are still here.",
+            months=12,
+            share=0.949,
+        ),
+        0.051,
+        0.048,
+        0.054,
+        "percent",
+        742000,
+    ),
+    Finding("a.count", say("All customers"), 742000, 742000, 742000, "count", 742000),
+    Finding("a.weak", say("All customers"), 0.012, -0.03, 0.05, "percent", 180, "weak"),
+    Finding("a.none", say("All customers"), None, None, None, "percent", 8, "not_enough_data"),
+)
+CHECKS = (
+    Check(say("Every row is accounted for"), True, say("All customers")),
+    Check(say("Every row is accounted for"), False, say("All customers")),
+    Check(say("Every row is accounted for"), None, say("All customers")),
+)
+GROUPS = pd.DataFrame(
+    {
+        "group": ["East <1st>", "West"],
+        "customers": ["<10", 18204],
+        "share": [math.nan, 0.142],
+        "low": [math.nan, 0.129],
+        "high": [math.nan, 0.156],
+        "reason": [say("unknown"), "few ties"],
+    }
+)
+
+
+@dataclass(frozen=True)
+class PlainWords(Words):
+    """Words that leave Markdown as it is: a sample notebook is in no catalogue."""
+
+    def markdown(self, notebook: str, cell_id: str, text: str) -> str:
+        """Return the text itself."""
+        return text
+
+
+def shown(piece: object, *tags: str) -> nbformat.NotebookNode:
+    """Return a code cell whose output is this piece."""
+    data = {"text/html": piece._repr_html_(), "text/plain": "<a piece>"}
+    output = new_output("execute_result", data=data, execution_count=1)
+    return new_code_cell("secret_code()", outputs=[output], metadata={"tags": list(tags)})
+
+
+def printed(text: str, name: str = "stdout") -> nbformat.NotebookNode:
+    """Return a code cell that printed a text."""
+    return new_code_cell("secret_code()", outputs=[new_output("stream", name=name, text=text)])
+
+
+def groups_table(words: Words) -> report.ShownTable:
+    """Return a table with an interval in a cell, a masked count and a message."""
+    return report.show_table(
+        GROUPS,
+        words,
+        headings={
+            "group": say("Group"),
+            "customers": say("Customers"),
+            "share": say("Share"),
+            "reason": say("Reason"),
+        },
+        formats={"customers": "count", "share": "percent"},
+        intervals={"share": ("low", "high")},
+        caption=say("All customers"),
+    )
+
+
+def notebook(words: Words) -> nbformat.NotebookNode:
+    """Return an executed notebook with every kind of piece."""
+    hidden = printed("hidden text")
+    hidden.metadata.tags = ["hide"]
+    return new_notebook(
+        cells=[
+            new_markdown_cell("# When will customers leave?\n\nAsked by the head of retention."),
+            new_code_cell("client = 'x'", metadata={"tags": ["parameters"]}),
+            new_code_cell("client = 'y'", metadata={"tags": ["injected-parameters"]}),
+            hidden,
+            new_markdown_cell("## Data\n\n| a | b |\n|---|---|\n| 1 | `x` |"),
+            *[shown(chart) for chart in charts(words)],
+            printed("a warning", "stderr"),
+            shown(report.note(say("All customers"), words)),
+            shown(groups_table(words)),
+            shown(
+                report.answers(
+                    FINDINGS,
+                    words,
+                    {"a.count": say("Which customers are real?")},
+                    {"a.count": "02.html"},
+                ),
+                "answer",
+            ),
+            shown(report.checks_table(CHECKS, words)),
+            shown(
+                report.page_links(
+                    [
+                        report.PageLink(say("When will customers leave?"), "04.html"),
+                        report.PageLink(
+                            say("Which customers are real?"),
+                            text=say("It would need {tables}.", tables="transactions"),
+                        ),
+                    ],
+                    words,
+                )
+            ),
+            shown(
+                report.definitions(
+                    {say("Valid"): "assets > 1000 AND idle_months < 6", "f" * 64: "a" * 64},
+                    words,
+                    summary=say("Condition"),
+                )
+            ),
+            shown(pd.DataFrame([[1.5] * 30])),
+        ]
+    )
