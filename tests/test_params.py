@@ -27,7 +27,7 @@ churn_timing: {event: inactive, idle_days: 90, horizons_months: [3, 5]}
 
 
 def load(tmp_path, text: str) -> Params:
-    path = tmp_path / "acme.yaml"
+    path = tmp_path / "acme_bank.yaml"
     path.write_text(text, encoding="utf-8")
     return load_params(path)
 
@@ -65,7 +65,7 @@ def test_a_fault_is_named_with_its_place(tmp_path, change, message):
     with pytest.raises(CustomerlabError) as error:
         load(tmp_path, GOOD + change + "\n")
     assert re.search(message, str(error.value)), str(error.value)
-    assert str(error.value).startswith(str(tmp_path / "acme.yaml"))
+    assert str(error.value).startswith(str(tmp_path / "acme_bank.yaml"))
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".", "a b", "x" * 65])
@@ -110,6 +110,13 @@ def test_a_lookup_survives_yamls_reading_of_on(tmp_path):
     sources = GOOD.replace("churn_timing", "#").rstrip("\n") + "\n"
     params = load(tmp_path, sources + text.removeprefix(GOOD))
     assert params.sources["accounts"].columns["customer_id"].on == "account_id"
+
+
+def test_a_file_is_called_after_its_client(tmp_path):
+    path = tmp_path / "acme_copy.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    with pytest.raises(CustomerlabError, match=r"line 1: client: expected the file's own name"):
+        load_params(path)
 
 
 def test_a_file_that_is_no_parameter_file(tmp_path):

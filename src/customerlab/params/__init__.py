@@ -95,7 +95,14 @@ def load_params(path: Path) -> Params:
         raise CustomerlabError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(data, dict):
         raise CustomerlabError(f"{path}: expected `key: value` lines, found {shown(data)}")
-    return check_params(data, str(path), node)
+    params = check_params(data, str(path), node)
+    if params.client != path.stem:
+        # a copied file whose client was not renamed would write into the other's folders
+        raise CustomerlabError(
+            f"{path}{line_of(node, ('client',))}: client: expected the file's own name, "
+            f"{path.stem}, found {shown(params.client)}: rename one of the two"
+        )
+    return params
 
 
 def check_params(data: Mapping[str, Any], where: str, node: yaml.Node | None = None) -> Params:

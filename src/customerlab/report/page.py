@@ -7,7 +7,6 @@ import re
 from collections.abc import Collection
 from html.parser import HTMLParser
 
-from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
 from customerlab.errors import CustomerlabError
@@ -71,6 +70,8 @@ def render_page(
         When the notebook failed, when a table names single customers, when something would have
         to be fetched, or when a Markdown cell has no text in the language.
     """
+    from nbconvert import HTMLExporter  # two seconds, which a notebook's kernel need not spend
+
     notebook = copy.deepcopy(notebook)
     _refuse_errors(notebook, name)
     notebook.cells = _answer_first(

@@ -4,8 +4,7 @@ The only place that knows what lies under ``data/`` and ``reports/``. Everything
 temporary name first and renamed when whole, so that a killed run leaves nothing half-written.
 """
 
-from customerlab.workspace.files import write_text, write_whole
 from customerlab.workspace.lab import Lab, open_workspace
 from customerlab.workspace.overview import Summary, open_summary
 
-__all__ = ["Lab", "Summary", "open_summary", "open_workspace", "write_text", "write_whole"]
+__all__ = ["Lab", "Summary", "open_summary", "open_workspace"]

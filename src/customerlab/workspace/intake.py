@@ -19,10 +19,10 @@ from customerlab.cleaning import (
     quarantined,
 )
 from customerlab.contract import TABLES
+from customerlab.files import write_text, write_whole
 from customerlab.params import Params, Source
 from customerlab.paths import Paths
 from customerlab.sources import parse_source, resolve_files
-from customerlab.workspace.files import write_text, write_whole
 
 Read = Callable[[Path], ir.Table]
 

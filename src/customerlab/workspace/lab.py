@@ -18,6 +18,7 @@ from IPython.display import DisplayHandle
 from customerlab import report
 from customerlab.contract import TABLES
 from customerlab.errors import CustomerlabError, nearest
+from customerlab.files import write_text, write_whole
 from customerlab.findings import Check, Finding, apply_checks
 from customerlab.headings import COLUMNS
 from customerlab.layers import Layers
@@ -26,7 +27,6 @@ from customerlab.params import Params, check_params, load_params
 from customerlab.paths import Paths, project_root
 from customerlab.plots import Chart
 from customerlab.privacy import mask_counts, refuse_personal_columns
-from customerlab.workspace.files import write_text, write_whole
 from customerlab.workspace.intake import clean_sources, parse_sources
 
 #: Decimal places of numbers in tables and findings: sums of doubles differ beyond them.

@@ -11,11 +11,11 @@ import pandas as pd
 import yaml
 
 from customerlab import plan, report, summary
+from customerlab.files import write_text
 from customerlab.findings import Finding
 from customerlab.messages import Message, Words, say
 from customerlab.paths import Paths
 from customerlab.plots import Chart
-from customerlab.workspace.files import write_text
 from customerlab.workspace.lab import Lab, prepare
 
 #: Packages whose versions decide about the numbers.

@@ -1,0 +1,175 @@
+"""Try a parameter file against the real files, without reading them through.
+
+Every source is replaced by files of the same shape without rows, and these go through the very
+code that a run uses: what it would refuse, this refuses, with the same words.
+"""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import ibis
+from pydantic import BaseModel
+
+from customerlab import plan
+from customerlab.contract import TABLES
+from customerlab.messages import ENGLISH
+from customerlab.params import Params, Source, load_params
+from customerlab.paths import Paths
+from customerlab.sources import resolve_files
+from customerlab.sources.delimited import DelimitedFiles
+from customerlab.sources.files import all_parquet, common_columns, text_literal
+from customerlab.sources.parquet import ParquetFiles
+from customerlab.workspace.intake import clean_sources, parse_sources
+
+#: What holds where a section leaves something out and there is no plain default to show.
+_UNSET = {
+    "invalid_customers": "ours, which the report prints",
+    "churn_timing": "those at hand",
+    "engine": "a share of the machine",
+}
+
+
+@dataclass(frozen=True)
+class SourceShape:
+    """One source as its files show it."""
+
+    name: str
+    files: tuple[Path, ...]
+    columns: tuple[str, ...]
+
+
+def check(path: Path, root: Path) -> str:
+    """Check a parameter file against the real files and say what it comes to.
+
+    Parameters
+    ----------
+    path : Path
+    root : Path
+        The project's root.
+
+    Returns
+    -------
+    str
+        The effective settings, the sources, and which notebooks will run.
+
+    Raises
+    ------
+    CustomerlabError
+        With what is wrong.
+    """
+    params = load_params(path)
+    shapes = _try_sources(params, root, str(path))
+    return "\n".join(
+        [
+            f"{path} is right.",
+            "",
+            "Settings (those in brackets are defaults)",
+            *_table(_settings(params)),
+            "",
+            "Sources",
+            *_table(
+                (shape.name, _described(shape, params.sources[shape.name])) for shape in shapes
+            ),
+            "",
+            "Notebooks",
+            *_table((one.name, _verdict(one, params)) for one in plan.NOTEBOOKS),
+        ]
+    )
+
+
+def _try_sources(params: Params, root: Path, where: str) -> list[SourceShape]:
+    paths = Paths(root, params.client)
+    shapes = []
+    empty = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for table, source in params.sources.items():
+            key = f"{where}: sources.{table}"
+            files = resolve_files(source.path, root, paths.raw, table, key)
+            columns, stand_in = _without_rows(table, files, source, key, folder)
+            shapes.append(SourceShape(table, tuple(files), columns))
+            empty[table] = source.model_copy(
+                update={"path": [str(stand_in)], "encoding": "utf-8", "delimiter": ","}
+            )
+        there = Paths(folder, params.client)
+        tried = params.model_copy(update={"sources": empty})
+        parse_sources(tried, there)
+        clean_sources(tried, there, ibis.duckdb.connect(), where=where)
+    return shapes
+
+
+def _without_rows(
+    table: str, files: list[Path], source: Source, where: str, folder: Path
+) -> tuple[tuple[str, ...], Path]:
+    """Write a file with the columns of a source and no rows; return the columns and the file."""
+    with duckdb.connect() as con:
+        if all_parquet(files, where):
+            parquet = ParquetFiles(con, files, where, source.null_values)
+            columns = common_columns(files, parquet.headers, (), where)
+            target = folder / f"{table}.parquet"
+            read = f"SELECT * FROM read_parquet({text_literal(str(files[0]))}) LIMIT 0"
+            con.execute(f"COPY ({read}) TO {text_literal(str(target))} (FORMAT parquet)")
+            return columns, target
+        text = DelimitedFiles(
+            con, files, where, source.null_values, source.encoding, source.delimiter, folder
+        )
+        columns = common_columns(files, text.headers, (), where)
+    target = folder / f"{table}.csv"
+    with target.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerow(columns)
+    return columns, target
+
+
+def _settings(params: Params) -> Iterator[tuple[str, str]]:
+    """Give each setting but the sources as name and value, defaults in brackets."""
+    for name in type(params).model_fields:
+        value = getattr(params, name)
+        if isinstance(value, BaseModel):
+            for inner in type(value).model_fields:
+                shown = _shown(getattr(value, inner), _UNSET.get(name, "not set"))
+                yield f"{name}.{inner}", shown if inner in value.model_fields_set else f"({shown})"
+        elif name != "sources":
+            shown = _shown(value)
+            yield name, shown if name in params.model_fields_set else f"({shown})"
+
+
+def _shown(value: object, unset: str = "not set") -> str:
+    if value is None:
+        return unset
+    if isinstance(value, list):
+        return ", ".join(_shown(one) for one in value) or "none"
+    if isinstance(value, BaseModel):
+        return "; ".join(f"{key}: {one}" for key, one in value.model_dump().items())
+    return str(value)
+
+
+def _described(shape: SourceShape, source: Source) -> str:
+    count = len(shape.files)
+    files = shape.files[0].name if count == 1 else f"{count} files"
+    table = TABLES.get(shape.name)
+    mapped = {spec.source for spec in source.columns.values()}
+    rest = [name for name in shape.columns if name not in mapped]
+    as_is = [name for name in rest if table is None or table.open or table.column(name)]
+    unused = [name for name in rest if name not in as_is]
+    words = [f"{files}{', only looked up' if source.lookup_only else ''}"]
+    words += [f"{len(source.columns)} columns mapped"] if source.columns else []
+    words += [f"under their own names: {', '.join(as_is)}"] if as_is else []
+    words += [f"not used by name: {', '.join(unused)}"] if unused else []
+    return "; ".join(words)
+
+
+def _verdict(notebook: plan.Notebook, params: Params) -> str:
+    lacking = plan.missing(notebook, params)
+    return "runs" if lacking is None else f"does not run. {ENGLISH(lacking)}"
+
+
+def _table(rows: Iterator[tuple[str, str]]) -> list[str]:
+    rows = list(rows)
+    width = max((len(name) for name, _ in rows), default=0)
+    return [f"  {name:<{width}}  {text}" for name, text in rows] or ["  none"]

@@ -1,0 +1,237 @@
+"""Run one notebook of one client: what Snakemake calls, in a process of its own.
+
+``python -m customerlab.job params/acme.yaml 04_churn_timing``
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from customerlab import plan
+from customerlab.errors import CustomerlabError
+from customerlab.locks import a_notebook, when_run_ends
+from customerlab.messages import Words, say
+from customerlab.params import Params, load_params
+from customerlab.paths import Paths, project_root
+
+
+class NotebookFailed(Exception):
+    """A notebook stopped half-way; the text names it, the heading and the cell."""
+
+
+def run_notebook(
+    params_path: Path,
+    name: str,
+    *,
+    root: Path | None = None,
+    threads: int | None = None,
+    memory_mb: int | None = None,
+) -> Path:
+    """Execute a notebook for a client and publish its page.
+
+    Nothing appears under its final name before the notebook ran to its end, and from the moment
+    it starts, no page that rests on its older results is left.
+
+    Parameters
+    ----------
+    params_path : Path
+        The client's parameter file.
+    name : str
+        The notebook, with or without its number.
+    root : Path, optional
+        The project's root; found from the current folder when left out.
+    threads, memory_mb : int, optional
+        What the engine may use, where the parameter file does not say.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    CustomerlabError
+        When the parameters are wrong or the notebook lacks a source.
+    NotebookFailed
+        When a cell raised; what ran is kept as ``<notebook>.failed.ipynb``.
+    """
+    root = root or project_root()
+    params = load_params(params_path)
+    paths = Paths(root, params.client)
+    notebook = plan.named(name)
+    lacking = plan.missing(notebook, params)
+    if lacking is not None:
+        raise CustomerlabError(f"{params.client}: {notebook.name} cannot run. {lacking}")
+    with a_notebook(paths) as lock:
+        for one in (notebook, *plan.dependents(notebook)):
+            unpublish(one, params, paths)
+        parameters = plan.parameters(notebook, params)
+        parameters["engine"] = _engine(parameters["engine"], threads, memory_mb)
+        try:
+            _execute(notebook, parameters, paths, lock)
+            return _publish(notebook, params, paths)
+        except Exception:
+            _keep_as_failed(notebook, paths)
+            raise
+
+
+def unpublish(notebook: plan.Notebook, params: Params, paths: Paths) -> None:
+    """Remove everything that an older run of the notebook left."""
+    page = paths.page(notebook.name)
+    kept = paths.failed(notebook.name)
+    for path in (page, page.with_suffix(".pdf"), kept, *plan.outputs(notebook, params, paths)):
+        path.unlink(missing_ok=True)
+
+
+def _engine(engine: dict[str, Any], threads: int | None, memory_mb: int | None) -> dict[str, Any]:
+    share = {"threads": threads, "memory_limit": f"{memory_mb}MB" if memory_mb else None}
+    return {key: value for key, value in share.items() if value is not None} | engine
+
+
+def _execute(notebook: plan.Notebook, parameters: dict[str, Any], paths: Paths, lock: int) -> None:
+    """Execute under a temporary name, then rename to the final or the failed one."""
+    import papermill  # before our engine, which it imports itself
+
+    from customerlab.progress import KernelDied
+
+    running = _running(notebook, paths)
+    running.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        papermill.execute_notebook(
+            paths.source_notebook(notebook.name),
+            running,
+            parameters=parameters,
+            engine_name="customerlab",
+            progress_bar=False,
+            cwd=paths.root,
+            label=f"{paths.client}  {notebook.name}",
+            pass_fds=(lock,),
+        )
+    except (papermill.PapermillExecutionError, KernelDied) as error:
+        raise NotebookFailed(_explained(notebook, error, paths)) from error
+    running.replace(paths.executed(notebook.name))
+
+
+def _running(notebook: plan.Notebook, paths: Paths) -> Path:
+    """Return the name of the notebook while it runs."""
+    return paths.executed(notebook.name).with_name(f".{notebook.name}.running.ipynb")
+
+
+def _keep_as_failed(notebook: plan.Notebook, paths: Paths) -> None:
+    """Keep the furthest that the notebook came, for a person to open."""
+    stages = (
+        _running(notebook, paths),
+        paths.executed(notebook.name),  # it ran to its end, but its page could not be made
+        paths.source_notebook(notebook.name),  # it did not begin
+    )
+    furthest = next((path for path in stages if path.exists()), None)
+    if furthest == stages[-1]:
+        paths.failed(notebook.name).write_bytes(furthest.read_bytes())
+    elif furthest is not None:
+        furthest.replace(paths.failed(notebook.name))
+
+
+def _explained(notebook: plan.Notebook, error: Any, paths: Paths) -> str:
+    """Say where a notebook stopped and why, and where to look."""
+    import nbformat
+
+    from customerlab.progress import KernelDied, place
+
+    # as executed, but without the two cells that Papermill adds to mark the error
+    executed = nbformat.read(_running(notebook, paths), as_version=4)
+    executed.cells = [
+        cell
+        for cell in executed.cells
+        if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])
+    ]
+    number, count, heading = place(executed, error.cell_index)
+    if isinstance(error, KernelDied):
+        why = "the kernel died; most often there was not enough memory (engine: memory_limit)"
+    elif error.ename == CustomerlabError.__name__:
+        why = error.evalue
+    else:
+        why = f"{error.ename}: {error.evalue}"
+    return (
+        f'{paths.client}: {notebook.name} stopped under "{heading}", cell {number} of {count}: '
+        f"{why}\n  the notebook up to there: {paths.failed(notebook.name).relative_to(paths.root)}"
+    )
+
+
+def _publish(notebook: plan.Notebook, params: Params, paths: Paths) -> Path:
+    """Render the executed notebook; the page appears whole or not at all."""
+    import nbformat
+
+    from customerlab.files import write_text
+    from customerlab.report import render_page, render_pdf
+
+    title = params.title or params.client
+    page = paths.page(notebook.name)
+    is_summary = notebook.name == plan.SUMMARY
+    ids = [source.columns.get("customer_id") for source in params.sources.values()]
+    html = render_page(
+        nbformat.read(paths.executed(notebook.name), as_version=4),
+        notebook.name,
+        words=Words(params.language, params.currency or "", params.privacy.min_cell),
+        title=title,
+        above=say("{title}, known up to {day:date}", title=title, day=params.snapshot),
+        index=None if is_summary else paths.page(plan.SUMMARY).name,
+        personal=[spec.source for spec in ids if spec and spec.source],
+    )
+    write_text(page, html)
+    if is_summary:
+        try:
+            render_pdf(page, page.with_suffix(".pdf"))
+        except CustomerlabError as error:  # the page itself is whole
+            _tell(f"no PDF of {page.name}: {error}")
+    return page
+
+
+def _tell(text: str) -> None:
+    print(f"customerlab: {text}", file=sys.stderr, flush=True)
+
+
+def _prepare_process() -> None:
+    """Set what has to be set before Jupyter's modules are imported."""
+    # the kernel of this environment, not a user-wide one of the same name
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    # jsonschema would build a parser for addresses, two and a half seconds in every process;
+    # it does without where the parser is not installed, and notebooks need none
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one notebook from the command line; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m customerlab.job", description=__doc__)
+    parser.add_argument("params", type=Path, help="the client's parameter file")
+    parser.add_argument("notebook", help="for instance 04_churn_timing")
+    parser.add_argument("--threads", type=int, help="threads of the engine")
+    parser.add_argument("--memory", type=int, help="memory of the engine in MB")
+    parser.add_argument(
+        "--with-run", action="store_true", help="stop when no run holds the client any more"
+    )
+    given = parser.parse_args(arguments)
+    _prepare_process()
+    try:
+        if given.with_run:
+            client = load_params(given.params).client
+            # nothing to tidy up: what this process was writing has no final name yet
+            when_run_ends(Paths(project_root(), client), lambda: os._exit(1))
+        run_notebook(given.params, given.notebook, threads=given.threads, memory_mb=given.memory)
+    except CustomerlabError as error:
+        _tell(str(error))
+        return 2
+    except NotebookFailed as error:
+        _tell(str(error))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

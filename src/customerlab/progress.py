@@ -1,0 +1,143 @@
+"""Papermill's engine with progress on the terminal, one line for a cell.
+
+Papermill imports this module while it is itself being imported: import `papermill` first.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+import nbformat
+from nbclient.exceptions import DeadKernelError
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine
+from traitlets.config import Config
+
+_HEADING = re.compile(r"^#+[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
+_CODE_BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+class KernelDied(Exception):
+    """The kernel ended in the middle of a cell.
+
+    Parameters
+    ----------
+    cell_index : int
+        Which cell, among all of the executed notebook.
+    """
+
+    def __init__(self, cell_index: int):
+        super().__init__(cell_index)
+        self.cell_index = cell_index
+
+
+class _Client(PapermillNotebookClient):
+    """Papermill's client; one that is interrupted does not wait for its kernel."""
+
+    def papermill_execute_cells(self) -> None:
+        try:
+            super().papermill_execute_cells()
+        except BaseException:
+            self.shutdown_kernel = "immediate"
+            raise
+
+
+class ProgressEngine(NBClientEngine):
+    """Executes as Papermill does and says on stderr where it is.
+
+    Papermill knows it as the engine ``customerlab`` by an entry point of this package.
+    """
+
+    @classmethod
+    def execute_managed_notebook(
+        cls,
+        nb_man: Any,
+        kernel_name: str,
+        log_output: bool = False,
+        stdout_file: Any = None,
+        stderr_file: Any = None,
+        start_timeout: int = 60,
+        execution_timeout: int | None = None,
+        label: str = "",
+        pass_fds: Sequence[int] = (),
+        **kwargs: Any,
+    ) -> None:
+        """Execute the notebook; see Papermill.
+
+        Parameters
+        ----------
+        label : str
+            Begins each line.
+        pass_fds : sequence of int
+            Descriptors that the kernel keeps open: locks that it holds as long as it lives.
+        """
+        progress = Progress(nb_man.nb, label, sys.stderr)
+        client = _Client(
+            nb_man,
+            kernel_name=kernel_name,
+            timeout=execution_timeout,
+            startup_timeout=start_timeout,
+            log_output=log_output,
+            stdout_file=stdout_file,
+            stderr_file=stderr_file,
+            on_cell_start=progress.cell_starts,
+            # customers' data goes over the wire to the kernel, on a machine that others may share
+            config=Config(KernelManager={"transport_encryption": "auto"}),
+        )
+        try:
+            client.execute(**({"pass_fds": tuple(pass_fds)} if pass_fds else {}))
+        except DeadKernelError as error:
+            raise KernelDied(progress.cell_index) from error
+
+
+class Progress:
+    """Writes ``04_churn_timing  7/18  How long do they stay?`` as cells begin.
+
+    On a terminal a line for each code cell; elsewhere, in a log, one for each heading.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+    label : str
+    out : file
+    """
+
+    def __init__(self, notebook: nbformat.NotebookNode, label: str, out: TextIO):
+        self.notebook, self.label, self.out = notebook, label, out
+        self.cell_index = 0
+        self._last_heading: str | None = None
+
+    def cell_starts(self, cell: nbformat.NotebookNode, cell_index: int) -> None:
+        """Say which cell begins."""
+        self.cell_index = cell_index
+        if cell.cell_type != "code" or _is_put_in(cell):
+            return
+        number, count, heading = place(self.notebook, cell_index)
+        if self.out.isatty() or heading != self._last_heading:
+            print(f"{self.label}  {number}/{count}  {heading}", file=self.out, flush=True)
+        self._last_heading = heading
+
+
+def place(notebook: nbformat.NotebookNode, cell_index: int) -> tuple[int, int, str]:
+    """Return the number of a code cell, the count of code cells, and the heading above it."""
+    written = [
+        index
+        for index, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code" and not _is_put_in(cell)
+    ]
+    number = sum(index <= cell_index for index in written)
+    headings = [
+        heading
+        for cell in notebook.cells[:cell_index]
+        if cell.cell_type == "markdown"
+        for heading in _HEADING.findall(_CODE_BLOCK.sub("", cell.source))
+    ]
+    return number, len(written), headings[-1] if headings else ""
+
+
+def _is_put_in(cell: nbformat.NotebookNode) -> bool:
+    """Say whether Papermill put the cell in; it does not count, nobody wrote it."""
+    return "injected-parameters" in cell.metadata.get("tags", [])

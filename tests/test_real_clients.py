@@ -1,0 +1,117 @@
+"""Whole runs on real clients' data, against numbers that others published about them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import ROOT, SHARED
+
+pytestmark = pytest.mark.skipif(
+    not SHARED.is_dir(), reason="the real clients' data are not on this machine"
+)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    """Return a project of its own, beside the shared data as the repository is."""
+    folder = tmp_path_factory.mktemp("real")
+    (folder / "shared").mkdir()
+    (folder / "shared" / "data").symlink_to(SHARED)
+    root = folder / "project"
+    root.mkdir()
+    for name in ("notebooks", "params"):
+        shutil.copytree(ROOT / name, root / name)
+    shutil.copy(ROOT / "Snakefile", root)
+    return root
+
+
+def customerlab(root: Path, *arguments: str) -> None:
+    """Call the command line as a user does."""
+    called = subprocess.run(
+        [sys.executable, "-m", "customerlab.cli", *arguments],
+        cwd=root,
+        capture_output=True,
+        text=True,
+    )
+    assert called.returncode == 0, called.stderr
+
+
+def ledger(root: Path, client: str) -> pd.DataFrame:
+    return pd.read_csv(root / "reports" / client / "tables" / "cleaning_ledger.csv")
+
+
+def test_online_retail_keeps_what_the_published_rule_keeps(project):
+    customerlab(project, "run", "params/online_retail.yaml")
+    rows = ledger(project, "online_retail").set_index("reason")
+    assert rows.rows["rows in the files"] == 541_909
+    assert rows.rows_matching["customer_id: missing"] == 135_080
+    assert rows.rows_matching["rule: cancelled"] == 9_288
+    clean = rows.loc["clean rows"]
+    assert (clean.rows, int(clean.customers)) == (397_884, 4_338)
+    assert float(clean.amount) == pytest.approx(8_911_407.90, abs=0.005)
+    lines = pd.read_parquet(project / "data/online_retail/clean/transactions.parquet")
+    assert lines.order_id.nunique() == 18_532
+    layers = pd.read_csv(project / "reports/online_retail/tables/layers.csv").set_index("layer")
+    assert int(layers.customers["all"]) == 4_338
+
+
+def test_telco_survives_as_published(project):
+    customerlab(project, "run", "params/telco.yaml")
+    curves = pd.read_csv(project / "reports/telco/tables/survival.csv")
+    everyone = curves[curves.group == "all customers"].set_index("month").survival
+    published = {3: 0.91372, 5: 0.89111, 12: 0.84320, 24: 0.78874, 48: 0.70884}
+    for month, share in published.items():
+        assert round(everyone[month], 5) == share, month
+    group = curves[curves.group == "plan: month-to-month with internet"].set_index("month").survival
+    published = {3: 0.8394, 5: 0.7936, 6: 0.7803, 12: 0.6950, 24: 0.5753}
+    for month, share in published.items():
+        assert round(group[month], 4) == share, month
+    assert (project / "reports/telco/index.html").is_file()
+    assert not (project / "reports/telco/02_invalid_customers.html").exists()
+
+
+def test_berka_is_joined_and_its_birth_numbers_are_read(project):
+    customerlab(project, "run", "params/berka.yaml")
+    moves = pd.read_parquet(project / "data/berka/clean/transactions.parquet")
+    assert (moves.occurred_at.dt.year == 1993).sum() == 28_205
+    folder = project / "data" / "berka"
+    clients = pd.read_csv(SHARED / "berka" / "client.asc", sep=";", dtype=str)
+    clients = clients.set_index("client_id").birth_number
+    found = pd.read_parquet(folder / "clean" / "customers.parquet").set_index("customer_id")
+    for customer, row in found.iterrows():
+        number = clients[customer]
+        month = int(number[2:4])
+        assert row.gender == ("female" if month > 50 else "male")
+        born = f"19{number[:2]}-{month % 50:02d}-{number[4:]}"
+        assert str(row.birth_date) == born
+    aside = pd.read_parquet(folder / "quarantine" / "customers.parquet")
+    assert len(found) + len(aside) == len(clients) == 5_369
+    accounts = pd.read_parquet(folder / "clean" / "accounts.parquet")
+    cards = pd.read_csv(SHARED / "berka" / "card.asc", sep=";", dtype=str)
+    owners = pd.read_csv(SHARED / "berka" / "disp.asc", sep=";", dtype=str)
+    owners = owners[owners.type == "OWNER"]
+    held = owners.merge(cards, on="disp_id").set_index("account_id").type_y
+    assert accounts.set_index("account_id").card.dropna().to_dict() == {
+        account: card for account, card in held.items() if account in set(accounts.account_id)
+    }
+    orders = pd.read_csv(SHARED / "berka" / "order.asc", sep=";", dtype=str)
+    standing = orders.account_id.value_counts()
+    counted = accounts.set_index("account_id").standing_orders
+    for account, count in counted.items():
+        assert int(count) == standing.get(account, 0)
+
+
+def test_complete_journey_has_its_households_baskets_and_sales(project):
+    customerlab(project, "example", "complete_journey")
+    customerlab(project, "run", "params/complete_journey.yaml")
+    lines = pd.read_parquet(project / "data/complete_journey/clean/transactions.parquet")
+    assert lines.customer_id.nunique() == 2_469
+    assert lines.order_id.nunique() == 155_848
+    assert float(lines.amount.sum()) == pytest.approx(4_596_039.58, abs=0.005)
+    layers = pd.read_csv(project / "reports/complete_journey/tables/layers.csv")
+    assert int(layers.customers[0]) == 2_469
