@@ -177,7 +177,7 @@ def test_parameter_files_of_the_repository_are_right_where_their_files_are(
     [
         (["params/none.yaml"], "params/none.yaml: no such parameter file"),
         (["params/acme.yaml", "params/copy.yaml"], "expected the file's own name, copy"),
-        (["params/acme.yaml", "params/acme.yaml"], "two of the parameter files are for the client"),
+        (["params/acme.yaml", "old/acme.yaml"], "two of the parameter files are for the client"),
         (["params/acme.yaml", "--only", "churn_timin"], '(did you mean "churn_timing"?)'),
         (["params/lacks.yaml"], "params/lacks.yaml: sources.customers: no file"),
     ],
@@ -186,6 +186,8 @@ def test_run_refuses_before_anything_starts(
     project: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], expected: str
 ) -> None:
     (project / "params/copy.yaml").write_text(PARAMS)
+    (project / "old").mkdir()
+    (project / "old/acme.yaml").write_text(PARAMS)
     (project / "params/lacks.yaml").write_text(
         PARAMS.replace("customers.csv", "c.csv").replace("client: acme", "client: lacks")
     )

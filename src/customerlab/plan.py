@@ -227,8 +227,7 @@ def results(notebook: Notebook, params: Params, paths: Paths) -> tuple[Path, ...
     files = {
         "data_cleaning": [*map(paths.clean, tables), *map(paths.quarantine, tables)],
         "invalid_customers": [paths.customers],
-        # without transactions there is nobody to score
-        "churn_timing": [paths.scores("churn_timing")] if "transactions" in tables else [],
+        "churn_timing": [paths.scores("churn_timing")],
     }
     return (*files[notebook.section], paths.findings(notebook.name))
 

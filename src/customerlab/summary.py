@@ -62,7 +62,10 @@ def unanswered(question: Question, lacking: Mapping[str, Message]) -> Message:
         What each notebook that cannot run would need.
     """
     if not question.notebooks:
-        return say("No notebook answers this yet.")
+        return say(
+            "This version has no notebook for it. It takes past contacts and what came of them: "
+            "contacts, or campaigns with assignments."
+        )
     needs = [lacking[name] for name in question.notebooks if name in lacking]
     return needs[0] if needs else say("The page that answers this is missing: its notebook failed.")
 
@@ -86,15 +89,15 @@ def propose(findings: Iterable[Finding]) -> tuple[Message, ...]:
     leavers = sorted(id_ for id_ in by_id if id_.startswith("churn_timing.leave_within"))
     if leavers and by_id[leavers[0]].status != "not_enough_data":
         soon = min((by_id[id_] for id_ in leavers), key=lambda finding: finding.value or 0)
-        if isinstance(soon.value, float) and isinstance(soon.n, int):
-            proposals.append(
-                say(
-                    "Give the relationship managers the list of customers with the highest chance "
-                    "of leaving, from data/; about {count:customers} are to be expected to leave "
-                    "if nothing is done.",
-                    count=round(soon.value * soon.n),
-                )
+        proposals.append(
+            say(
+                "Give the relationship managers the list of customers with the highest chance of "
+                "leaving, from data/. If nothing is done, {share:percent} of all who are here are "
+                "to be expected to leave within {months:count} months.",
+                share=soon.value,
+                months=int(soon.id.split("_")[-2]),
             )
+        )
     group = by_id.get("churn_timing.first_group")
     if group and group.status == "supported":
         proposals.append(

@@ -6,7 +6,6 @@ Everything here is computed from counts of customers who are alike (:mod:`custom
 from customerlab.churn.answers import (
     check_later_months,
     first_group,
-    first_group_by_curve,
     leave_within,
     main_sign,
     still_here_after,
@@ -35,7 +34,6 @@ __all__ = [
     "curve_to_draw",
     "curves_table",
     "first_group",
-    "first_group_by_curve",
     "fit_hazard",
     "forecast",
     "forecast_here",

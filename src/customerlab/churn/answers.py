@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from customerlab.churn.curves import FEW_EVENTS, Survival, status_of
+from customerlab.churn.curves import Survival
 from customerlab.churn.forecast import Forecast
 from customerlab.churn.hazard import Hazard, fit_hazard
 from customerlab.findings import Check, Finding
@@ -57,14 +57,13 @@ def leave_within(
         Finding(
             id=f"churn_timing.leave_within_{row.horizon_months}_months",
             text=say(
-                "Of about {here:count} customers still here ({n:count} moved lately) some "
-                "{expected:count} ({share:percent}) leave within {months:count} months; "
-                "95 % prediction interval {low:count} to {high:count}.",
-                here=row.here,
-                n=row.customers,
+                "About {expected:customers} customers leave within {months:count} months: "
+                "{share:percent} of the {here:customers} who are still here (95 % prediction "
+                "interval {low:count} to {high:count}).",
                 expected=row.expected,
-                share=row.share,
                 months=row.horizon_months,
+                share=row.share,
+                here=row.here,
                 low=row.low,
                 high=row.high,
             ),
@@ -134,7 +133,7 @@ def first_group(
     return Finding(
         id=id_,
         text=say(
-            "First to leave are customers with {feature} = {level}: about {share:percent} within "
+            "First to leave are customers with “{feature}: {level}”: about {share:percent} within "
             "{months:count} months, against {overall:percent} of all customers here.",
             feature=feature_name(first["feature"]),
             level=level_name(first["feature"], first["group"]),
@@ -148,40 +147,6 @@ def first_group(
         unit="percent",
         n=int(first["customers"]),
         status=hazard.status,
-    )
-
-
-def first_group_by_curve(curve: Survival, month: float) -> Finding:
-    """Return the group with the fewest still here after `month` months, from observed curves.
-
-    For clients whose customers cannot be scored: a prepared table of durations.
-    """
-    at = curve.at(month).merge(curve.groups, on="group", suffixes=("", "_in_all"))
-    at = at.loc[at["customers"] >= MIN_GROUP]
-    events = int(curve.groups["events"].sum())
-    if len(at) < 2 or curve.logrank is None or events < FEW_EVENTS:
-        return _no_group(events)
-    first = at.loc[at["survival"].idxmin()]
-    feature = curve.by or ""
-    status = status_of(first["events_in_all"])
-    clear = curve.logrank.p < 0.05
-    return Finding(
-        id="churn_timing.first_group",
-        text=say(
-            "First to leave are customers with {feature} = {level}: {share:percent} had left "
-            "after {months:count} months (log-rank test between the groups: p = {p:number3}).",
-            feature=feature_name(feature),
-            level=level_name(feature, first["group"]),
-            share=1 - first["survival"],
-            months=month,
-            p=curve.logrank.p,
-        ),
-        value=1 - first["survival"],
-        low=1 - first["high"],
-        high=1 - first["low"],
-        unit="percent",
-        n=int(first["customers"]),
-        status="weak" if status == "supported" and not clear else status,
     )
 
 
@@ -291,7 +256,7 @@ def main_sign(hazard: Hazard) -> Finding:
     return Finding(
         id=id_,
         text=say(
-            "Goes most clearly with leaving: {feature} = {level}. Such customers leave "
+            "Goes most clearly with leaving: “{feature}: {level}”. Such customers leave "
             "{ratio:number1} times as often in a month as others alike in all else.",
             feature=feature_name(row["term"]),
             level=level_name(row["term"], row["level"]),
@@ -301,7 +266,6 @@ def main_sign(hazard: Hazard) -> Finding:
         low=row["low"],
         high=row["high"],
         unit="number2",
-        n=hazard.n,
         status=hazard.status if row["low"] > 1 else "weak",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
@@ -41,11 +42,11 @@ def forecast_here(
     Forecast or None
         None without a model, or without anyone to score.
     """
-    if stays.here is None or not hazard.fitted:
+    if not hazard.fitted:
         return None
     here = stays.here
     if customers is not None:
-        active = customers.filter(customers.layer.isin(_ACTIVE)).select("customer_id")
+        active = _active(customers).select("customer_id")
         # the select: Ibis 12 cannot join a bare semi-join any further
         here = here.semi_join(active, "customer_id").select(*here.columns)
     if not here.count().execute():
@@ -53,22 +54,45 @@ def forecast_here(
     return forecast(hazard, here, horizons_months, by=stays.groups)
 
 
-def score_customers(expected: Forecast | None, customers: ir.Table | None) -> ir.Table | None:
+def score_customers(
+    expected: Forecast | None,
+    stays: Stays,
+    horizons_months: Sequence[int],
+    customers: ir.Table | None = None,
+) -> ir.Table:
     """Return a row for every active customer, with the chance of leaving within each horizon.
+
+    Parameters
+    ----------
+    expected : Forecast or None
+    stays : Stays
+    horizons_months : sequence of int
+    customers : table, optional
+        With ``layer``; without it everyone of a prepared table who is here.
 
     Returns
     -------
-    table or None
+    table
         ``customer_id``, ``still_here`` (the chance that they have not left unnoticed; 0 for those
         silent for as long as the idle rule asks) and ``leave_within_<h>_months``, given that they
-        are still here.
+        are still here; null without a model. Empty where customers have no number.
     """
-    if expected is None or customers is None:
-        return None
+    people = stays.here if customers is None else _active(customers)
+    people = people.select("customer_id")
+    if not stays.named:
+        people = people.limit(0)
+    names = [f"leave_within_{horizon}_months" for horizon in horizons_months]
+    if expected is None:
+        unknown = {name: ibis.null("float64") for name in ("still_here", *names)}
+        return people.mutate(**unknown)
     scores = expected.scores.rename(scored_id="customer_id")
-    active = customers.filter(customers.layer.isin(_ACTIVE)).select("customer_id")
-    joined = active.left_join(scores, [("customer_id", "scored_id")])
-    return joined.mutate(still_here=joined.still_here.fill_null(0.0)).drop("scored_id")
+    joined = people.left_join(scores, [("customer_id", "scored_id")])
+    joined = joined.mutate(still_here=joined.still_here.fill_null(0.0))
+    return joined.select("customer_id", "still_here", *names)
+
+
+def _active(customers: ir.Table) -> ir.Table:
+    return customers.filter(customers.layer.isin(_ACTIVE))
 
 
 def by_group(expected: Forecast | None, groups: Sequence[str]) -> list[pd.DataFrame]:

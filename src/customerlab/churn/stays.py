@@ -19,6 +19,7 @@ from customerlab.person_months import (
     expand,
     feature_name,
     features_at,
+    features_from_durations,
     features_in,
     level_name,
     person_months,
@@ -49,8 +50,10 @@ class Stays:
     earlier, later : DataFrame or None
         The same before, and in, the last months, by which a model of the earlier is judged; None
         for a prepared table, which knows no calendar.
-    here : table or None
-        Who is here at the snapshot, with features; None for a prepared table.
+    here : table
+        Who is here at the snapshot, with features.
+    named : bool
+        Whether customers have a number: a prepared table may have none.
     left_out : DataFrame
         ``reason`` and ``customers``: whose stay is not measured.
     """
@@ -61,8 +64,9 @@ class Stays:
     months: pd.DataFrame
     earlier: pd.DataFrame | None
     later: pd.DataFrame | None
-    here: ir.Table | None
+    here: ir.Table
     left_out: pd.DataFrame
+    named: bool = True
 
     def survival(self, by: str | None = None) -> Survival:
         """Return the curve of all customers, or of the groups of `by`."""
@@ -160,7 +164,8 @@ def _prepared(durations: ir.Table, params: Params) -> Stays:
         months=_summed(expand(cells(rows, by=keys), covariates), covariates),
         earlier=None,
         later=None,
-        here=None,
+        here=features_from_durations(durations, list(dict.fromkeys([*covariates, *groups]))),
+        named="customer_id" in durations.columns,
         left_out=pd.DataFrame({"reason": [], "customers": []}),
     )
 

@@ -201,10 +201,8 @@ class Lab:
         """Write one row per customer with its layer, for the notebooks that follow."""
         return self.write(self.paths.customers, layers.customers, ["customer_id"])
 
-    def save_scores(self, scores: ir.Table | None) -> report.Shown:
-        """Write one row per customer, sorted, floats rounded; nothing where there is none."""
-        if scores is None:
-            return self.say(say("There are no customers to score."))
+    def save_scores(self, scores: ir.Table) -> report.Shown:
+        """Write one row per customer, sorted, floats rounded; see ``Paths.scores``."""
         floats = [name for name, kind in scores.schema().items() if kind.is_floating()]
         rounded = scores.mutate(**{name: scores[name].round(PLACES) for name in floats})
         written = self.write(self.paths.scores(self.section), rounded, ["customer_id"])
