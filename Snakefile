@@ -29,6 +29,17 @@ except CustomerlabError as error:
     raise WorkflowError(str(error))
 
 
+onstart:
+    # what is wrong between the parameters and the files stops here, before a kernel starts
+    from customerlab.checking import check
+
+    try:
+        for file in FILES:
+            check(Path(file), Path())
+    except CustomerlabError as error:
+        raise WorkflowError(str(error))
+
+
 rule all:
     # every output is asked for, so that one that was deleted is made again
     input:

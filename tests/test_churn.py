@@ -378,7 +378,7 @@ def test_too_few_exits_give_no_model():
     assert churn.first_group(None, model).value is None
     empty = ibis.memtable({"customer_id": ["1"], "tenure": [3], "g": ["x"]})
     with pytest.raises(CustomerlabError, match="21 exits"):
-        model.predict(empty, [3])
+        churn.forecast(model, empty, [3])
 
 
 # --- forecasts
@@ -408,7 +408,7 @@ def here():
 
 def test_predictions_are_the_product_of_months(hazard, here):
     """Against one customer at a time: 1 minus the product of staying, month by month."""
-    scores = hazard.predict(here, [3, 5]).to_pandas().set_index("customer_id")
+    scores = churn.forecast(hazard, here, [3, 5]).scores.to_pandas().set_index("customer_id")
     rows = here.to_pandas().set_index("customer_id")
     assert len(scores) == len(rows) and scores.notna().all(axis=None)
     names = ["0", "1-2", "3-5", "6-11", "12-23", "24-35", "36-59", "60+"]
@@ -462,7 +462,7 @@ def test_the_group_that_leaves_first_is_the_planted_one(hazard, here):
 def test_a_missing_feature_is_named(hazard):
     lacking = ibis.memtable({"customer_id": ["1"], "tenure": [3], "cause": ["low"]})
     with pytest.raises(CustomerlabError, match="paid"):
-        hazard.predict(lacking, [3])
+        churn.forecast(hazard, lacking, [3])
 
 
 def test_later_months_judge_the_model():

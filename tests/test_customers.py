@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from ibis import _
 
-from customerlab.customers import MEASURES, build_customers, completeness, movements
+from customerlab.customers import MEASURES, build_customers, check_balances, completeness, movements
 from customerlab.errors import CustomerlabError
 
 SNAPSHOT = dt.date(2025, 12, 31)
@@ -156,6 +156,35 @@ def test_what_the_client_declares_is_taken_before_what_we_would_compute(bank):
     found = build_customers(tables | {"customers": declared}, **RULE).to_pandas()
     assert set(found.assets) == {Decimal("5.0000")}
     assert set(found.idle_months) == {99}
+
+
+def test_attributes_and_measures_of_the_customers_file_are_kept(bank):
+    _frames, tables = bank
+    declared = tables["customers"].mutate(t_score=1, a_class=ibis.literal("x"), orders=ibis.literal("7"), is_payroll=True)
+    found = build_customers(tables | {"customers": declared}, **RULE).to_pandas()
+    assert set(found.t_score) == {1} and set(found.a_class) == {"x"}
+    assert set(found.orders) == {7} and found.is_payroll.all()
+
+
+def test_without_a_customers_table_everyone_who_is_named_counts(con):
+    accounts = con.create_table(
+        "a", pd.DataFrame({"account_id": ["1"], "customer_id": ["c1"], "is_payroll": [True]})
+    )
+    moves = pd.DataFrame(
+        {"customer_id": ["c2"], "occurred_at": [pd.Timestamp("2025-12-01")], "kind": ["deposit"]}
+    )
+    moves = as_table(con, "m", moves.assign(amount=1.0), amount="decimal(18, 4)")
+    found = build_customers({"accounts": accounts, "transactions": moves}, **RULE).to_pandas()
+    assert dict(zip(found.customer_id, found.is_payroll, strict=True)) == {"c1": True, "c2": False}
+
+
+def test_an_old_balance_fails_the_check(bank):
+    _frames, tables = bank
+    (check,) = check_balances(tables, SNAPSHOT)  # a fifth of the balances is missing
+    assert check.passed is False
+    current = tables["balances"].mutate(month=ibis.date(2025, 12, 1))
+    (check,) = check_balances(tables | {"balances": current}, SNAPSHOT)
+    assert check.passed is True
 
 
 def test_interest_and_fees_are_no_movements_and_a_missing_kind_is_one(con):

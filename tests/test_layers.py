@@ -102,8 +102,16 @@ def test_each_rule_counts_alone_and_with_the_others(people):
     lacking = frame.assets.isna() | frame.idle_months.isna()
     assert caught.unknown.tolist() == [lacking.sum(), frame.idle_months.isna().sum()]
     counted = count_layers(layer_customers(table, define_layers(table, OWN)).customers)
-    checks = check_layers(counted, caught)
+    checks = check_layers(table, counted, caught)
     assert [check.passed for check in checks] == [True, True, False]  # many are not known
+
+
+def test_a_customer_counted_twice_fails_the_check(people):
+    _frame, table = people
+    rules = define_layers(table, OWN)
+    twice = table.union(table.limit(1))
+    counted = count_layers(layer_customers(twice, rules).customers)
+    assert check_layers(table, counted, count_invalid_rules(twice, rules))[0].passed is False
 
 
 def test_nobody_is_invalid_for_want_of_data(people):
@@ -126,6 +134,10 @@ def test_the_definitions_say_whose_they_are(people):
     ]
     bank = define_layers(table, InvalidCustomers())
     assert bank[0].condition.sql == "assets <= 100 AND idle_months >= 12"
+    poor = define_layers(
+        table.mutate(assets=table.assets.nullif(table.assets)), InvalidCustomers(), is_bank=True
+    )
+    assert poor[0].condition.columns == ("assets", "idle_months")
     shop = define_layers(table.mutate(assets=table.assets.nullif(table.assets)), InvalidCustomers())
     assert shop[0].condition.columns == ("spend_12m", "idle_months")
 
@@ -140,7 +152,7 @@ def test_a_wrong_rule_names_its_place(people):
 def test_what_is_said_is_what_was_counted(people):
     frame, table = people
     counted = count_layers(layer_customers(table, define_layers(table, OWN)).customers)
-    found = {finding.id: finding for finding in describe_layers(counted)}
+    found = {finding.id: finding for finding in describe_layers(counted, counted)}
     expected = by_hand(frame)
     left = int((expected.layer != "invalid").sum())
     assert found["invalid_customers.customers_left"].value == left

@@ -41,6 +41,13 @@ def customerlab(root: Path, *arguments: str) -> None:
     assert called.returncode == 0, called.stderr
 
 
+def has_every_page(root: Path, client: str, *lacking: str) -> bool:
+    """Say whether each notebook but those has its page."""
+    names = ["01_data_cleaning", "02_invalid_customers", "04_churn_timing", "index"]
+    pages = {name for name in names if (root / "reports" / client / f"{name}.html").is_file()}
+    return pages == set(names) - set(lacking)
+
+
 def ledger(root: Path, client: str) -> pd.DataFrame:
     return pd.read_csv(root / "reports" / client / "tables" / "cleaning_ledger.csv")
 
@@ -58,21 +65,22 @@ def test_online_retail_keeps_what_the_published_rule_keeps(project):
     assert lines.order_id.nunique() == 18_532
     layers = pd.read_csv(project / "reports/online_retail/tables/layers.csv").set_index("layer")
     assert int(layers.customers["all"]) == 4_338
+    assert has_every_page(project, "online_retail")
 
 
 def test_telco_survives_as_published(project):
     customerlab(project, "run", "params/telco.yaml")
     curves = pd.read_csv(project / "reports/telco/tables/survival.csv")
     everyone = curves[curves.group == "all customers"].set_index("month").survival
-    published = {3: 0.91372, 5: 0.89111, 12: 0.84320, 24: 0.78874, 48: 0.70884}
+    # months with fewer than ten exits are joined with later ones, month 48 among them
+    published = {3: 0.91372, 5: 0.89111, 12: 0.84320, 24: 0.78874}
     for month, share in published.items():
         assert round(everyone[month], 5) == share, month
     group = curves[curves.group == "plan: month-to-month with internet"].set_index("month").survival
     published = {3: 0.8394, 5: 0.7936, 6: 0.7803, 12: 0.6950, 24: 0.5753}
     for month, share in published.items():
         assert round(group[month], 4) == share, month
-    assert (project / "reports/telco/index.html").is_file()
-    assert not (project / "reports/telco/02_invalid_customers.html").exists()
+    assert has_every_page(project, "telco", "02_invalid_customers")
 
 
 def test_berka_is_joined_and_its_birth_numbers_are_read(project):
@@ -104,6 +112,7 @@ def test_berka_is_joined_and_its_birth_numbers_are_read(project):
     counted = accounts.set_index("account_id").standing_orders
     for account, count in counted.items():
         assert int(count) == standing.get(account, 0)
+    assert has_every_page(project, "berka")
 
 
 def test_complete_journey_has_its_households_baskets_and_sales(project):
@@ -115,3 +124,4 @@ def test_complete_journey_has_its_households_baskets_and_sales(project):
     assert float(lines.amount.sum()) == pytest.approx(4_596_039.58, abs=0.005)
     layers = pd.read_csv(project / "reports/complete_journey/tables/layers.csv")
     assert int(layers.customers[0]) == 2_469
+    assert has_every_page(project, "complete_journey")

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-import ibis
 from pydantic import BaseModel
 
 from customerlab import plan
+from customerlab.churn import observe_stays
 from customerlab.contract import TABLES
+from customerlab.customers import build_customers
+from customerlab.layers import define_layers
 from customerlab.messages import ENGLISH
 from customerlab.params import Params, Source, load_params
 from customerlab.paths import Paths
@@ -25,6 +27,7 @@ from customerlab.sources import resolve_files
 from customerlab.sources.delimited import DelimitedFiles
 from customerlab.sources.files import all_parquet, common_columns, text_literal
 from customerlab.sources.parquet import ParquetFiles
+from customerlab.workspace import Lab
 from customerlab.workspace.intake import clean_sources, parse_sources
 
 #: What holds where a section leaves something out and there is no plain default to show.
@@ -98,10 +101,29 @@ def _try_sources(params: Params, root: Path, where: str) -> list[SourceShape]:
                 update={"path": [str(stand_in)], "encoding": "utf-8", "delimiter": ","}
             )
         there = Paths(folder, params.client)
-        tried = params.model_copy(update={"sources": empty})
-        parse_sources(tried, there)
-        clean_sources(tried, there, ibis.duckdb.connect(), where=where)
+        lab = Lab("01_data_cleaning", params.model_copy(update={"sources": empty}), there)
+        parse_sources(lab.params, there)
+        clean_sources(lab.params, there, lab.engine, where=where)
+        _try_sections(lab, where)
     return shapes
+
+
+def _try_sections(lab: Lab, where: str) -> None:
+    """Try what the notebooks after the first are told: conditions, groups and covariates."""
+    params, tables = lab.params, lab.tables()
+    if plan.answerable(plan.named("invalid_customers"), params):
+        settings = params.invalid_customers
+        everyone = build_customers(
+            tables, snapshot=params.snapshot, not_movements=settings.not_movements
+        )
+        define_layers(
+            lab.keep(everyone),
+            settings,
+            is_bank="accounts" in tables,
+            where=f"{where}: invalid_customers",
+        )
+    if plan.answerable(plan.named("churn_timing"), params):
+        observe_stays(tables, params, lab.keep, where=f"{where}: churn_timing")
 
 
 def _without_rows(

@@ -87,7 +87,7 @@ def fit_cox(
     design, names, references, notes = _design(data, covariates, w, w * left)
     if events < FEW_EVENTS or not names:
         note = (
-            say("Only {events:count} exits: no Cox model.", events=events)
+            say("Only {events:customers} exits: no Cox model.", events=events)
             if events < FEW_EVENTS
             else say("No cause differs between customers: no Cox model.")
         )

@@ -16,6 +16,7 @@ import pandas as pd
 from customerlab.calendar_months import months_before, whole_months
 from customerlab.contract import TABLES, TYPES
 from customerlab.errors import CustomerlabError
+from customerlab.findings import Check
 from customerlab.messages import say
 
 #: What is computed here, and its type; a value is null where the client's tables do not tell.
@@ -70,15 +71,16 @@ def build_customers(
     Returns
     -------
     table
-        ``customer_id``, the columns of :data:`MEASURES`, and every declared attribute.
+        ``customer_id``, the columns of :data:`MEASURES`, and every declared attribute; a measure
+        that the customers table carries is taken as it is there.
         ``assets``: declared; or the latest month's balance of each open account, summed; or the
         accounts' balance. ``idle_months``: declared; or complete months since any account of the
         customer moved, and for one who never moved in the data since the data begin or the
         customer joined, whichever is later. ``tenure_months``: complete months since joining.
         ``orders``: distinct orders. ``spend_12m``: purchases less refunds of the last 12 months.
         ``product_count``: distinct products among open accounts, or bought in the last 12
-        months. ``is_payroll``: a payroll credit in the last 3 months, or, where transactions
-        have no kind, an account declared as such.
+        months. ``is_payroll``: an open account declared as such, or a payroll credit in the last 3
+        months.
 
     Raises
     ------
@@ -88,9 +90,7 @@ def build_customers(
     named = [name for name in ("customers", "accounts", "transactions") if name in tables]
     if not named:
         raise CustomerlabError("no customers: give customers, accounts or transactions")
-    base = tables[named[0]].select("customer_id").distinct()
-    if named[0] == "customers":
-        base = tables["customers"]
+    base = tables.get("customers", _everyone_in([tables[name] for name in named]))
     parts = []
     if "accounts" in tables:
         parts.append(_from_accounts(tables["accounts"], tables.get("balances"), snapshot))
@@ -98,6 +98,11 @@ def build_customers(
         parts.append(_from_transactions(tables["transactions"], snapshot, not_movements))
     joined = reduce(_left_join, parts, base)
     return _measures(joined, tables, snapshot)
+
+
+def _everyone_in(tables: Sequence[ir.Table]) -> ir.Table:
+    """Return the customers that any of the tables names."""
+    return reduce(lambda a, b: a.union(b), (t.select("customer_id") for t in tables)).distinct()
 
 
 def _with_columns(table: ir.Table, name: str, columns: str) -> ir.Table:
@@ -113,7 +118,7 @@ def _left_join(left: ir.Table, right: ir.Table) -> ir.Table:
 
 
 def _from_accounts(accounts: ir.Table, balances: ir.Table | None, snapshot: dt.date) -> ir.Table:
-    """Return what the accounts tell of each customer, in columns that begin with ``a_``."""
+    """Return what the accounts tell of each customer, in columns that begin with ``_a_``."""
     accounts = _with_columns(accounts, "accounts", "opened_on closed_on balance product is_payroll")
     is_open = accounts.closed_on.isnull() | (accounts.closed_on > snapshot)
     held = accounts.mutate(is_open=is_open)
@@ -126,18 +131,17 @@ def _from_accounts(accounts: ir.Table, balances: ir.Table | None, snapshot: dt.d
     # a closed account holds nothing, whatever its last balance was
     worth = held.is_open.ifelse(held.balance, ibis.literal(0).cast("decimal(18, 4)"))
     return held.group_by("customer_id").aggregate(
-        a_assets=worth.sum(),
-        a_products=held.product.nunique(where=held.is_open),
-        a_accounts=held.is_open.sum(),
-        a_payroll=(held.is_payroll.fill_null(False) & held.is_open).any(),
-        a_opened=held.opened_on.min(),
+        _a_assets=worth.sum(),
+        _a_products=held.product.nunique(where=held.is_open),
+        _a_payroll=(held.is_payroll & held.is_open).any(),
+        _a_opened=held.opened_on.min(),
     )
 
 
 def _from_transactions(
     transactions: ir.Table, snapshot: dt.date, not_movements: Sequence[str]
 ) -> ir.Table:
-    """Return what the transactions tell of each customer, in columns that begin with ``t_``."""
+    """Return what the transactions tell of each customer, in columns that begin with ``_t_``."""
     t = _with_columns(transactions, "transactions", "kind order_id product")
     day = t.occurred_at.date()
     moved = t.kind.notin(list(not_movements)) | t.kind.isnull()
@@ -150,19 +154,30 @@ def _from_transactions(
     )
     last_year = day > months_before(snapshot, 12)
     recent = day > months_before(snapshot, PAYROLL_MONTHS)
+    orders = (
+        t.order_id.nunique(where=bought)
+        if "order_id" in transactions.columns
+        else (bought & (t.kind.isnull() | (t.kind == "purchase"))).sum()
+    )
+    paid = (t.kind == "payroll") & recent
     return t.group_by("customer_id").aggregate(
-        t_first=day.min(where=moved),
-        t_last=day.max(where=moved),
-        t_orders=t.order_id.nunique(where=bought),
-        t_purchases=(bought & (t.kind.isnull() | (t.kind == "purchase"))).sum(),
-        t_spend=spent.sum(where=bought & last_year),
-        t_products=t.product.nunique(where=bought & last_year),
-        t_payroll=((t.kind == "payroll") & recent).fill_null(False).any(),
+        _t_first=day.min(where=moved),
+        _t_last=day.max(where=moved),
+        _t_orders=orders,
+        _t_spend=spent.sum(where=bought & last_year),
+        _t_products=t.product.nunique(where=bought & last_year),
+        # without kinds nobody can tell a payroll credit
+        _t_payroll=paid.fill_null(False).any()
+        if "kind" in transactions.columns
+        else ibis.null("boolean"),
     )
 
 
 def _measures(joined: ir.Table, tables: Mapping[str, ir.Table], snapshot: dt.date) -> ir.Table:
-    """Turn what each table told into the columns of :data:`MEASURES`."""
+    """Turn what each table told into the columns of :data:`MEASURES`.
+
+    What the client declares comes before what we compute.
+    """
     given = joined.columns
 
     def first_of(*names: str) -> ir.Value:
@@ -170,43 +185,74 @@ def _measures(joined: ir.Table, tables: Mapping[str, ir.Table], snapshot: dt.dat
         there = [joined[name] for name in names if name in given]
         return ibis.coalesce(*there) if there else ibis.null()
 
-    joined_on = first_of("joined_on", "a_opened", "t_first")
-    measures: dict[str, ir.Value] = {
-        "assets": first_of("assets", "a_assets"),
-        "idle_months": first_of("idle_months"),
-        "tenure_months": whole_months(joined_on.cast("date"), snapshot),
-        "income_12m": first_of("income_12m"),
+    joined_on = first_of("joined_on", "_a_opened", "_t_first").cast("date")
+    measures = {
+        "assets": first_of("_a_assets"),
+        "tenure_months": whole_months(joined_on, snapshot),
         "joined_on": joined_on,
-        "first_activity": first_of("t_first"),
-        "last_activity": first_of("t_last"),
+        "first_activity": first_of("_t_first"),
+        "last_activity": first_of("_t_last"),
+        "orders": first_of("_t_orders"),
+        "spend_12m": first_of("_t_spend"),
+        "product_count": first_of("_a_products", "_t_products"),
+        "is_payroll": first_of("_a_payroll", "_t_payroll"),
     }
-    if "accounts" in tables:
-        measures["product_count"] = joined.a_products.fill_null(0)
-        measures["is_payroll"] = joined.a_payroll.fill_null(False)
     if "transactions" in tables:
-        transactions = tables["transactions"]
-        began = transactions.aggregate(began=transactions.occurred_at.min().date())
-        joined = joined.cross_join(began)
+        began = tables["transactions"].occurred_at.min().date()
+        joined = joined.cross_join(tables["transactions"].aggregate(_began=began))
         # who never moved has been idle since the data begin, or since joining if that is later
-        since = ibis.greatest(joined.began, ibis.coalesce(joined_on, joined.began).cast("date"))
-        idle = whole_months(ibis.coalesce(joined.t_last, since), snapshot)
-        has_orders = "order_id" in transactions.columns
-        orders = joined.t_orders if has_orders else joined.t_purchases
-        measures["idle_months"] = ibis.coalesce(first_of("idle_months").cast("int64"), idle)
-        measures["orders"] = orders.fill_null(0)
-        measures["spend_12m"] = joined.t_spend.fill_null(0)
-        if "accounts" not in tables:
-            measures["product_count"] = joined.t_products.fill_null(0)
-        if "kind" in transactions.columns:
-            measures["is_payroll"] = joined.t_payroll.fill_null(False)
-    attributes = [c for c in given if c not in MEASURES and not c.startswith(("a_", "t_"))]
+        since = ibis.greatest(joined["_began"], ibis.coalesce(joined_on, joined["_began"]))
+        measures["idle_months"] = whole_months(ibis.coalesce(first_of("_t_last"), since), snapshot)
+        nothing = {"orders": 0, "spend_12m": 0}
+        measures |= {name: measures[name].fill_null(value) for name, value in nothing.items()}
+        if "kind" in tables["transactions"].columns and "accounts" in tables:
+            declared, seen = joined["_a_payroll"], joined["_t_payroll"]
+            measures["is_payroll"] = declared.fill_null(False) | seen.fill_null(False)
+    if "accounts" in tables or "transactions" in tables:
+        measures["product_count"] = measures["product_count"].fill_null(0)
+    attributes = [c for c in given if c not in MEASURES and not c.startswith(("_a_", "_t_"))]
     return joined.select(
         *attributes,
         **{
-            name: measures.get(name, ibis.null()).cast(kind)  # type: ignore[union-attr]
+            name: ibis.coalesce(
+                first_of(name).try_cast(kind), measures.get(name, ibis.null()).cast(kind)
+            )
             for name, kind in MEASURES.items()
         },
     )
+
+
+def check_balances(tables: Mapping[str, ir.Table], snapshot: dt.date) -> tuple[Check, ...]:
+    """Judge whether the balances are as of the snapshot: an older one counts as today's."""
+    if not {"accounts", "balances"} <= set(tables):
+        return ()
+    accounts = _with_columns(tables["accounts"], "accounts", "closed_on")
+    is_open = accounts.closed_on.isnull() | (accounts.closed_on > snapshot)
+    balances = tables["balances"]
+    last = balances.filter(balances.month == balances.month.max().as_scalar())
+    held = accounts.filter(is_open).select("account_id")
+    stale = int(held.anti_join(last, "account_id").count().execute())
+    total = int(held.count().execute())
+    share = stale / total if total else 0.0
+    return (
+        Check(
+            say("Balances are of the last month"),
+            share <= MUCH_STALE,
+            say(
+                "{stale:count} of {total:count} open accounts ({share:percent}) have no balance in "
+                "the last month and count with an older one, or with none; up to {limit:percent0} "
+                "passes.",
+                stale=stale,
+                total=total,
+                share=share,
+                limit=MUCH_STALE,
+            ),
+        ),
+    )
+
+
+#: Above this share of open accounts without a current balance, assets are not to be trusted.
+MUCH_STALE = 0.05
 
 
 def completeness(customers: ir.Table) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from customerlab.conditions import Expression, compile_expression
 from customerlab.findings import Check, Finding
 from customerlab.messages import Message, say
 from customerlab.params import InvalidCustomers
+from customerlab.privacy import HIDDEN
 
 #: Our rules where the client has none. A bank's invalid rule is the one of the published case.
 _OURS: dict[str, dict[str, dict]] = {
@@ -99,17 +100,23 @@ class Layers:
 
 
 def define_layers(
-    customers: ir.Table, params: InvalidCustomers, *, where: str = "invalid_customers"
+    customers: ir.Table,
+    params: InvalidCustomers,
+    *,
+    is_bank: bool = False,
+    where: str = "invalid_customers",
 ) -> tuple[Definition, ...]:
     """Return the rules in force: the client's own, and ours where the client has none.
 
-    Ours are a bank's where any customer has assets, and a shop's otherwise.
+    Ours are a bank's where any customer has assets or an account, and a shop's otherwise.
 
     Parameters
     ----------
     customers : table
         From :func:`customerlab.customers.build_customers`.
     params : InvalidCustomers
+    is_bank : bool
+        The client gave accounts: a bank even where no balance is known.
     where : str
         Begins the message when a condition is wrong.
 
@@ -119,7 +126,7 @@ def define_layers(
         When a condition is not one checked expression over the columns of a customer.
     """
     has_assets = bool(customers.assets.notnull().any().execute())
-    ours = _OURS["bank" if has_assets else "shop"]
+    ours = _OURS["bank" if is_bank or has_assets else "shop"]
     schema = dict(customers.schema().items())
 
     def compiled(text: str, key: str) -> Expression:
@@ -244,18 +251,29 @@ def row_sums(layers: pd.DataFrame) -> list[tuple[int, list[int]]]:
     return [(at[total], [at[part] for part in parts]) for total, parts in SUMS]
 
 
-def check_layers(layers: pd.DataFrame, rules: pd.DataFrame) -> tuple[Check, ...]:
+def row_differences(layers: pd.DataFrame) -> list[tuple[int, int]]:
+    """Return which rows of :func:`count_layers` differ by a number of customers, for masking."""
+    at = {layer: position for position, layer in enumerate(layers["layer"])}
+    return [(at["active"], at["lifetime_value"])]
+
+
+def check_layers(
+    customers: ir.Table, layers: pd.DataFrame, rules: pd.DataFrame
+) -> tuple[Check, ...]:
     """Judge whether the layers can be trusted.
 
     Parameters
     ----------
+    customers : table
+        Before it was layered.
     layers : DataFrame
         From :func:`count_layers`.
     rules : DataFrame
         From :func:`count_invalid_rules`.
     """
     count = layers.set_index("layer")["customers"]
-    apart = int(count["all"] - count[["invalid", "valid", "potential_active", "dormant"]].sum())
+    people = int(customers.customer_id.nunique().execute())
+    apart = abs(people - int(count["all"]))
     caught = int(rules["first"].sum())
     unknown = int(rules["unknown"].max()) if len(rules) else 0
     share = unknown / count["all"] if count["all"] else 0.0
@@ -264,8 +282,8 @@ def check_layers(layers: pd.DataFrame, rules: pd.DataFrame) -> tuple[Check, ...]
             say("Every customer has exactly one layer"),
             apart == 0,
             say(
-                "{total:customers} customers, {apart:count} without a layer.",
-                total=int(count["all"]),
+                "{total:customers} customers, {apart:count} without a layer or counted twice.",
+                total=people,
                 apart=apart,
             ),
         ),
@@ -346,23 +364,32 @@ def count_invalid_rules(customers: ir.Table, definitions: tuple[Definition, ...]
     )
 
 
-def describe_layers(layers: pd.DataFrame) -> tuple[Finding, ...]:
-    """Say what the funnel shows: who is left, and what went with the invalid."""
+def describe_layers(layers: pd.DataFrame, masked: pd.DataFrame) -> tuple[Finding, ...]:
+    """Say what the funnel shows: who is left, and what went with the invalid.
+
+    Parameters
+    ----------
+    layers : DataFrame
+        From :func:`count_layers`.
+    masked : DataFrame
+        The same as it may be shown: what is hidden there is not said here.
+    """
     row = layers.set_index("layer")
-    total, left = int(row.customers["all"]), int(row.customers["not_invalid"])
+    shown = masked.set_index("layer").replace({HIDDEN: say("hidden")})
+    total = int(row.customers["all"])
     status = "supported" if total else "not_enough_data"
-    removed = row.share["invalid"]
+    count = shown["customers"]
     found = [
         Finding(
             "invalid_customers.customers_left",
             say(
                 "{left:customers} of {total:customers} customers remain once the invalid ones, "
                 "{share:percent}, are set aside.",
-                left=left,
-                total=total,
-                share=removed,
+                left=count["not_invalid"],
+                total=count["all"],
+                share=shown["share"]["invalid"],
             ),
-            *(left,) * 3,
+            *(count["not_invalid"],) * 3,
             unit="customers",
             n=total,
             status=status,
@@ -372,12 +399,12 @@ def describe_layers(layers: pd.DataFrame) -> tuple[Finding, ...]:
             say(
                 "{active:customers} customers are active: {valid:customers} valid, "
                 "{potential:customers} with potential. {dormant:customers} more are dormant.",
-                active=int(row.customers["active"]),
-                valid=int(row.customers["valid"]),
-                potential=int(row.customers["potential_active"]),
-                dormant=int(row.customers["dormant"]),
+                active=count["active"],
+                valid=count["valid"],
+                potential=count["potential_active"],
+                dormant=count["dormant"],
             ),
-            *(int(row.customers["active"]),) * 3,
+            *(count["active"],) * 3,
             unit="customers",
             n=total,
             status=status,
@@ -385,7 +412,7 @@ def describe_layers(layers: pd.DataFrame) -> tuple[Finding, ...]:
     ]
     for measure, text in _LOST.items():
         whole, gone = row[measure]["all"], row[measure]["invalid"]
-        if whole:
+        if whole and not isinstance(shown[measure]["invalid"], Message):
             share = float((gone or Decimal(0)) / whole)
             found.append(
                 Finding(

@@ -74,7 +74,7 @@ NOTEBOOKS = (
         "02_invalid_customers",
         "invalid_customers",
         say("Which customers are real?"),
-        needs=_any_of("customers", "transactions"),
+        needs=_any_of("customers", "accounts", "transactions"),
         after=("01_data_cleaning",),
         keys=(*_COMMON, "invalid_customers"),
         tables=("layers", "invalid_rules"),

@@ -46,7 +46,8 @@ def mask_counts(
     min_cell: int,
     counts: Sequence[str],
     with_them: Sequence[str] = (),
-    sums: Sequence[tuple[int, Sequence[int]]] = (),
+    sums: Sequence[tuple[int | None, Sequence[int]]] = (),
+    differences: Sequence[tuple[int, int]] = (),
 ) -> pd.DataFrame:
     """Hide counts of fewer than `min_cell` customers, and what would give them away.
 
@@ -56,13 +57,17 @@ def mask_counts(
     min_cell : int
         A count from 1 to ``min_cell - 1`` becomes ``"<min_cell"``. Nobody is nobody: 0 stays.
     counts : sequence of str
-        Columns with numbers of customers.
+        Columns with numbers of customers; each counts a part of those before it, so one that
+        falls short of a shown one by fewer than `min_cell` is hidden, too.
     with_them : sequence of str
         Columns that are hidden wherever the first of `counts` is: an amount of 3 customers tells
         of each.
-    sums : sequence of (int, sequence of int)
-        Positions of rows: a total, and the parts that make it up. Where one cell of such a sum
-        is masked, the smallest other one is hidden, too.
+    sums : sequence of (int or None, sequence of int)
+        Positions of rows: a total, and the parts that make it up; None for a total that is shown
+        elsewhere. Where one cell of such a sum is masked, the smallest other one is hidden, too.
+    differences : sequence of (int, int)
+        Positions of two rows whose difference is a number of customers, too. Where it is below
+        `min_cell`, the second is hidden.
 
     Returns
     -------
@@ -72,10 +77,15 @@ def mask_counts(
     masked = frame.copy()
     for column in [*counts, *with_them]:
         masked[column] = masked[column].astype(object)
+    before: list[tuple[np.ndarray, np.ndarray]] = []
     for column in counts:
         values = pd.to_numeric(frame[column], errors="coerce").fillna(0).to_numpy()
-        small = (values > 0) & (values < min_cell)
-        hidden = _secondary(values, small, sums)
+        small = _small(values, min_cell)
+        close = np.zeros(len(values), dtype=bool)
+        for whole, unknown in before:
+            close |= ~small & (values > 0) & ~unknown & _small(whole - values, min_cell)
+        hidden = _secondary(values, small, close, sums, differences, min_cell)
+        before.append((values, small | hidden))
         masked[column] = masked[column].mask(hidden, HIDDEN).mask(small, f"<{min_cell}")
         if column == counts[0]:
             for other in with_them:
@@ -83,19 +93,31 @@ def mask_counts(
     return masked
 
 
+def _small(values: np.ndarray, min_cell: int) -> np.ndarray:
+    return (values > 0) & (values < min_cell)
+
+
 def _secondary(
-    values: np.ndarray, small: np.ndarray, sums: Sequence[tuple[int, Sequence[int]]]
+    values: np.ndarray,
+    small: np.ndarray,
+    hidden: np.ndarray,
+    sums: Sequence[tuple[int | None, Sequence[int]]],
+    differences: Sequence[tuple[int, int]],
+    min_cell: int,
 ) -> np.ndarray:
     """Return which further rows to hide, so that no sum leaves exactly one unknown."""
-    hidden = np.zeros(len(values), dtype=bool)
     while True:
         before = hidden.sum()
+        for one, other in differences:
+            known = not (small | hidden)[[one, other]].any()
+            hidden[other] |= known and _small(abs(values[one] - values[other]), min_cell)
         for total, parts in sums:
             unknown = small | hidden
-            if unknown[[total, *parts]].sum() == 1:
+            whole = [] if total is None else [total]
+            if unknown[[*whole, *parts]].sum() == 1:
                 # a part before the total, the smallest first; an empty part hides nothing
                 others = [cell for cell in parts if not unknown[cell] and values[cell] > 0]
-                others = sorted(others, key=lambda cell: values[cell]) or [total]
-                hidden[others[0]] |= not small[others[0]]
+                for cell in [*sorted(others, key=lambda cell: values[cell]), *whole][:1]:
+                    hidden[cell] |= not small[cell]
         if hidden.sum() == before:
             return hidden

@@ -18,8 +18,10 @@ from customerlab.paths import Paths, project_root
 
 #: Modules that no notebook uses: a change in them makes no result stale.
 _NOT_OF_NOTEBOOKS = {
+    "checking",
     "cli",
     "examples",
+    "guessing",
     "job",
     "locks",
     "newclient",
@@ -195,6 +197,7 @@ def _snakemake(
         SnakemakeApi,
     )
     from snakemake.exceptions import WorkflowError
+    from snakemake.scheduling.greedy import SchedulerSettings as GreedySettings
     from snakemake.settings.enums import Quietness
     from snakemake.settings.types import SchedulingSettings
 
@@ -225,8 +228,12 @@ def _snakemake(
             dag.execute_workflow(
                 execution_settings=ExecutionSettings(keep_going=True, lock=False, latency_wait=3),
                 scheduling_settings=SchedulingSettings(scheduler="greedy"),
+                # without them Snakemake 9.15 fails where more than one job is ready
+                scheduler_settings=GreedySettings(),
             )
         except WorkflowError as error:
+            if str(error) != _JOBS_FAILED:  # nothing has begun
+                raise CustomerlabError(str(error)) from None
             return error
     return None
 

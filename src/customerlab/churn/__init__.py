@@ -20,7 +20,13 @@ from customerlab.churn.scoring import (
     ratios_in_words,
     score_customers,
 )
-from customerlab.churn.stays import Stays, curve_to_draw, curves_table, observe_stays
+from customerlab.churn.stays import (
+    Stays,
+    curve_to_draw,
+    curves_table,
+    left_out_to_show,
+    observe_stays,
+)
 
 __all__ = [
     "Forecast",
@@ -38,6 +44,7 @@ __all__ = [
     "forecast",
     "forecast_here",
     "leave_within",
+    "left_out_to_show",
     "main_sign",
     "observe_stays",
     "ratios_in_words",

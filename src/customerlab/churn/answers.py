@@ -42,7 +42,7 @@ def leave_within(
             Finding(
                 id=f"churn_timing.leave_within_{horizon}_months",
                 text=say(
-                    "With {events:count} exits in the data it cannot be said how many leave "
+                    "With {events:customers} exits in the data it cannot be said how many leave "
                     "within {months:count} months.",
                     events=hazard.events,
                     months=horizon,
@@ -224,7 +224,7 @@ def check_later_months(
         bool(passed),
         say(
             "Fitted to the earlier months only, the model expects {expected:count} exits "
-            "({low:count} to {high:count}) in the later ones; {counted:count} were counted.",
+            "({low:count} to {high:count}) in the later ones; {counted:customers} were counted.",
             expected=expected,
             low=max(expected - half, 0.0),
             high=expected + half,
@@ -253,13 +253,17 @@ def main_sign(hazard: Hazard) -> Finding:
         )
         return Finding(id=id_, text=text, unit="number2", status="not_enough_data")
     row = table.loc[table["low"].idxmax()]
+    alike = hazard.table[(hazard.table["term"] == row["term"]) & hazard.table["reference"]]
+    reference = alike["level"].iloc[0]
     return Finding(
         id=id_,
         text=say(
             "Goes most clearly with leaving: “{feature}: {level}”. Such customers leave "
-            "{ratio:number1} times as often in a month as others alike in all else.",
+            "{ratio:number1} times as often in a month as those with “{other}” who are alike in "
+            "all else.",
             feature=feature_name(row["term"]),
             level=level_name(row["term"], row["level"]),
+            other=level_name(row["term"], reference),
             ratio=row["hazard_ratio"],
         ),
         value=row["hazard_ratio"],
@@ -274,7 +278,7 @@ def _no_group(events: int) -> Finding:
     return Finding(
         id="churn_timing.first_group",
         text=say(
-            "With {events:count} exits in the data it cannot be said which group leaves first.",
+            "With {events:customers} exits in the data it cannot be said which group leaves first.",
             events=events,
         ),
         unit="percent",

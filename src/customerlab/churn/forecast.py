@@ -132,7 +132,8 @@ def forecast(
     horizons = tuple(sorted(horizons_months))
     terms = [term.term for term in hazard.terms]
     keyed, keys = _keys(features, terms, max(horizons), by)
-    counted = cells(keyed, by=keys, sums={"here": keyed.still_here})
+    counted = cells(keyed, by=[*keys, "still_here"])
+    counted["here"] = counted["still_here"] * counted["n"]
     if counted.empty:
         raise CustomerlabError("churn_timing: no customer is here at the snapshot")
     for name, (months, bands) in MOVING.items():
@@ -155,7 +156,7 @@ def forecast(
             counted[_score(ahead + 1)] = -np.expm1(-total)
             gradients[ahead + 1] = np.exp(-total)[:, None] * slope
     columns = [_score(horizon) for horizon in horizons]
-    chances = ibis.memtable(counted[[*keys, *columns]])
+    chances = ibis.memtable(counted[[*keys, *columns]].drop_duplicates(subset=keys))
     scores = keyed.join(chances, keys).select("customer_id", "still_here", *columns)
     return Forecast(horizons, scores, counted, hazard.covariance, gradients)
 

@@ -18,7 +18,6 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 import statsmodels.api as sm
@@ -93,15 +92,6 @@ class Hazard:
         hazards = np.exp(design @ self.coefficients)
         return (np.exp(-hazards) * hazards)[:, None] * design
 
-    def predict(self, features: ir.Table, horizons_months: Sequence[int]) -> ir.Table:
-        """Return each customer's chance of leaving within each horizon, given still here.
-
-        See :func:`customerlab.churn.forecast.forecast`.
-        """
-        from customerlab.churn.forecast import forecast  # forecast needs this module
-
-        return forecast(self, features, horizons_months).scores
-
 
 def fit_hazard(
     cells: pd.DataFrame,
@@ -135,7 +125,7 @@ def fit_hazard(
     n, events = int(data["n"].sum()), int(data["events"].sum())
     if events < FEW_EVENTS or n - events < FEW_EVENTS:
         note = say(
-            "Only {events:count} exits in {n:count} customer-months: no model of causes.",
+            "Only {events:customers} exits in {n:count} customer-months: no model of causes.",
             events=events,
             n=n,
         )
@@ -209,13 +199,19 @@ def _independent(data: pd.DataFrame, terms: Sequence[Levels]) -> bool:
 def _fit(data: pd.DataFrame, terms: Sequence[Levels]):
     """Return (coefficients, covariance, log-likelihood), or None and the term to blame."""
     design = _design(data, terms)
-    trials = data[["events", "n"]].assign(n=data["n"] - data["events"]).to_numpy(dtype=float)
+    # a line for those who left and one for those who stayed, each with its count: pairs of both
+    # would be taken for perfect prediction where the model has a parameter for every cell
+    left, n = data["events"].to_numpy(float), data["n"].to_numpy(float)
+    count = np.concatenate([left, n - left])
+    seen = count > 0
+    outcome = np.repeat([1.0, 0.0], len(data))[seen]
+    rows = np.vstack([design, design])[seen]
     family = sm.families.Binomial(link=sm.families.links.CLogLog())  # keeps state: one a model
     with warnings.catch_warnings():
         warnings.simplefilter("error", PerfectSeparationWarning)
         warnings.simplefilter("error", ConvergenceWarning)
         try:
-            fit = sm.GLM(trials, design, family=family).fit(
+            fit = sm.GLM(outcome, rows, family=family, freq_weights=count[seen]).fit(
                 maxiter=100, tol=1e-10, tol_criterion="params"
             )
             coefficients, errors = np.asarray(fit.params), np.asarray(fit.bse)
@@ -228,7 +224,6 @@ def _fit(data: pd.DataFrame, terms: Sequence[Levels]):
         worst = int(np.where(bad[1:], np.nan_to_num(errors[1:], nan=np.inf), -1).argmax())
         return None, owner[worst]
     covariance = np.asarray(fit.cov_params())
-    left, n = data["events"].to_numpy(float), data["n"].to_numpy(float)
     hazard = np.exp(design @ coefficients)
     log_likelihood = float(left @ np.log(-np.expm1(-hazard)) - (n - left) @ hazard)
     return (coefficients, covariance, log_likelihood), None

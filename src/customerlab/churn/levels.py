@@ -156,7 +156,7 @@ def _notes(term, groups, into_reference, reference, order) -> tuple[Message, ...
                     "{term}: too few exits or stays to tell these apart, counted together: "
                     "{levels}",
                     **_term(term),
-                    levels=", ".join(group),
+                    levels=_listed(term, group),
                 )
             )
     if into_reference and len(groups) > 1:
@@ -164,8 +164,19 @@ def _notes(term, groups, into_reference, reference, order) -> tuple[Message, ...
             say(
                 "{term}: too few exits or stays among {levels}, counted with {reference}",
                 **_term(term),
-                levels=", ".join(sorted(into_reference, key=order.index)),
+                levels=_listed(term, sorted(into_reference, key=order.index)),
                 reference=level_name(term, reference),
             )
         )
     return tuple(notes)
+
+
+def _listed(term: str, levels: Sequence[str]) -> Message | str:
+    """Name a few levels, and count many."""
+    if len(levels) > _NAMED:
+        return say("{count:count} values", count=len(levels))
+    return level_name(term, " + ".join(levels))
+
+
+#: So many levels are still named.
+_NAMED = 5

@@ -17,6 +17,9 @@ from customerlab.findings import Check
 from customerlab.messages import say
 from customerlab.person_months import feature_name, level_name
 
+#: Below this share of known days of joining, time since joining is not to be trusted.
+MOST_KNOWN = 0.95
+
 #: Layers that are counted as customers to keep.
 _ACTIVE = ["valid", "potential_active"]
 
@@ -106,7 +109,7 @@ def _named(table: pd.DataFrame, group: str) -> pd.DataFrame:
     names = [level_name(group, level) for level in table["group"]]
     return (
         table.drop(columns=["low", "high"])
-        .assign(group=names)
+        .assign(group=names, feature=feature_name(group))
         .rename(columns={"share_low": "low", "share_high": "high"})
     )
 
@@ -115,6 +118,7 @@ def ratios_in_words(hazard: Hazard) -> pd.DataFrame:
     """Return the hazard ratios with features and levels as readers know them."""
     table = hazard.table
     return table.assign(
+        is_clock=table["term"] == "tenure_band",
         term=[feature_name(term) for term in table["term"]],
         level=[level_name(t, v) for t, v in zip(table["term"], table["level"], strict=True)],
     )
@@ -133,6 +137,25 @@ def check_model(stays: Stays, hazard: Hazard) -> tuple[Check, ...]:
             ),
         )
     ]
+    checks.append(
+        Check(
+            say("The day of joining is known"),
+            stays.joining_known >= MOST_KNOWN,
+            say(
+                "Known for {share:percent} of the customers. For the others time counts from the "
+                "first movement in the data, so that old customers look new.",
+                share=stays.joining_known,
+            ),
+            weakens=("churn_timing.still_here",),
+        )
+    )
     if stays.earlier is not None and stays.later is not None:
         checks.append(check_later_months(stays.earlier, stays.later, stays.covariates))
+    if stays.passed_over:
+        text = say(
+            "Too many different values to be a category: {columns}. Name them under covariates to "
+            "use them all the same.",
+            columns=", ".join(stays.passed_over),
+        )
+        checks.append(Check(say("Every column could be used"), None, text))
     return tuple(checks)

@@ -7,7 +7,13 @@ Everything here is expressions: the workspace runs them and writes what comes ou
     clean(marked), quarantined(marked, raw), ledger(marked)
 """
 
-from customerlab.cleaning.answers import check_cleaning, customer_sums, describe_ledger, in_words
+from customerlab.cleaning.answers import (
+    check_cleaning,
+    customer_differences,
+    customer_sums,
+    describe_ledger,
+    in_words,
+)
 from customerlab.cleaning.ledger import ACTIONS, COLUMNS, STEPS, check_ledger, ledger
 from customerlab.cleaning.mapping import lookup_table, missing_columns
 from customerlab.cleaning.mark import mark_rows
@@ -23,6 +29,7 @@ __all__ = [
     "check_cleaning",
     "check_ledger",
     "clean",
+    "customer_differences",
     "customer_sums",
     "describe_ledger",
     "in_words",

@@ -42,20 +42,21 @@ def describe_ledger(ledger: pd.DataFrame) -> tuple[Finding, ...]:
     aside = ledger[(ledger["action"] == "quarantined") & (ledger["rows"] > 0)]
     if len(aside):
         most = aside.loc[aside["rows"].idxmax()]
-        part = most["rows"] / aside["rows"].sum()
+        part = most["rows"] / read
         findings.append(
             Finding(
                 "data_cleaning.main_reason",
                 say(
-                    "The most frequent reason to set a row aside: {reason}, in {table} "
-                    "({rows:count} rows, {part:percent} of all set aside).",
+                    "The most frequent reason to set a row aside: {reason}, in {table}: "
+                    "{rows:count} of {aside:count} rows set aside, {part:percent2} of all rows.",
                     reason=most["reason"],
                     table=most["table"],
                     rows=int(most["rows"]),
+                    aside=read - kept,
                     part=part,
                 ),
                 *(part,) * 3,
-                unit="percent",
+                unit="percent2",
             )
         )
     return tuple(findings)
@@ -149,3 +150,25 @@ def customer_sums(ledger: pd.DataFrame) -> list[tuple[int, list[int]]]:
         again = at[part["action"].isin(["repaired", "kept"]) & whole].tolist()
         sums += [(int(clean), [int(one), *aside]) for one in [read, *again]]
     return sums
+
+
+def customer_differences(ledger: pd.DataFrame) -> list[tuple[int, int]]:
+    """Return which rows of the ledger differ by a number of customers.
+
+    Those read and not clean were only ever set aside; those clean or read and not repaired are
+    the ones in whom a repair found nothing to do.
+
+    Returns
+    -------
+    list of (int, int)
+        As :func:`customerlab.privacy.mask_counts` takes them.
+    """
+    pairs = []
+    positions = pd.Series(range(len(ledger)), index=ledger.index)
+    for _, part in ledger.groupby("table", sort=False):
+        at = positions[part.index]
+        read, clean = at[part["action"] == "read"].iloc[0], at[part["action"] == "clean"].iloc[0]
+        repaired = at[part["action"].isin(["repaired", "kept"])]
+        pairs.append((int(clean), int(read)))
+        pairs += [(int(whole), int(one)) for one in repaired for whole in (read, clean)]
+    return pairs

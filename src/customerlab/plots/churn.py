@@ -22,7 +22,8 @@ def hazard_ratios(
     ----------
     table : DataFrame
         ``term`` and ``level`` (text or message), ``hazard_ratio``, ``low``, ``high``; a reference
-        level has ratio 1 and no interval; a number's own row has an empty level.
+        level has ratio 1 and no interval; a number's own row has an empty level. ``is_clock``, if
+        there, marks the levels of time itself, which the title passes over.
     words : Words
     title : Message, optional
         What the figure shows; computed when left out.
@@ -110,6 +111,8 @@ def _ratio_ticks(low: float, high: float) -> list[float]:
 
 def _ratio_title(table: pd.DataFrame) -> Message:
     certain = table[(table["low"] > 1) | (table["high"] < 1)]
+    if "is_clock" in table:
+        certain = certain[~certain["is_clock"]]
     if certain.empty:
         return say("No cause stands out: every range includes 1.")
     strongest = certain.loc[certain["hazard_ratio"].map(math.log).abs().idxmax()]
@@ -133,7 +136,7 @@ def leavers_by_group(
     ----------
     table : DataFrame
         ``group`` (text or message), ``horizon_months``, ``share``, ``low``, ``high``; a share
-        that is not known is left out.
+        that is not known is left out. ``feature``, if there: what the groups are groups of.
     words : Words
     title : Message, optional
         What the figure shows; computed when left out.
@@ -197,13 +200,22 @@ def leavers_by_group(
         title=title
         or say(
             "“{group}” leave first: {share:percent} within {months:count} months.",
-            group=first["group"],
+            group=_of_feature(table, first["group"]),
             share=first["share"],
             months=horizons[-1],
         ),
-        subtitle=say("Share of each group that leaves; a line is the 95 % range"),
+        subtitle=say(
+            "Expected share of each group that leaves; a line is its 95 % range from the model"
+        ),
         alt=say("Dots with intervals: {rows}.", rows=words(say("; ")).join(listed)),
     )
+
+
+def _of_feature(table: pd.DataFrame, group: Message | str) -> Message | str:
+    """Name a group with its feature, where the table tells it."""
+    if "feature" not in table:
+        return group
+    return say("{term}: {level}", term=table["feature"].iloc[0], level=group)
 
 
 def _horizon(number: int) -> tuple[str, bool]:

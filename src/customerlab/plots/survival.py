@@ -43,7 +43,8 @@ def survival_curves(
     ----------
     table : DataFrame
         ``group`` (text or message), ``month``, ``at_risk``, ``survival``, ``low``, ``high``;
-        ``at_risk`` may hold masked counts. The six largest groups are drawn, each from its first
+        ``at_risk`` may hold masked counts; ``feature``, if there, is what the groups are groups
+        of. The six largest groups are drawn, each from its first
         month on.
     words : Words
     title : Message, optional
@@ -55,6 +56,7 @@ def survival_curves(
         With the numbers at risk below the axis.
     """
     curves, left_out = _curves(table)
+    feature = table["feature"].iloc[0] if "feature" in table else None
     lowest = min(min(curve.low) for curve in curves)
     bottom = math.floor(lowest * 10 - 0.5) / 10 if lowest > 0.65 else 0.0
     subtitle = (
@@ -89,7 +91,7 @@ def survival_curves(
     return draw(
         paint,
         words,
-        title=title or _survival_title(curves),
+        title=title or _survival_title(curves, feature),
         subtitle=subtitle,
         alt=say("Falling curves. {ends}.", ends=words(say("; ")).join(words(end) for end in ends)),
     )
@@ -116,7 +118,7 @@ def _at(curve: _Curve, month: float) -> float:
     return [s for m, s in zip(curve.months, curve.survival, strict=True) if m <= month][-1]
 
 
-def _survival_title(curves: list[_Curve]) -> Message:
+def _survival_title(curves: list[_Curve], feature: Message | str | None) -> Message:
     last = min(curve.months[-1] for curve in curves)
     month = 12.0 if last >= 12 else last
     if len(curves) == 1:
@@ -131,9 +133,9 @@ def _survival_title(curves: list[_Curve]) -> Message:
         "After {months:count} months {high:percent} of “{best}” are still there, and "
         "{low:percent} of “{worst}”.",
         months=month,
-        best=best.name,
+        best=_named(best, feature),
         high=_at(best, month),
-        worst=worst.name,
+        worst=_named(worst, feature),
         low=_at(worst, month),
     )
 
@@ -156,11 +158,17 @@ class _Box:
         return self.top + self.height * (1 - (share - self.bottom) / (1 - self.bottom))
 
 
+def _named(curve: _Curve, feature: Message | str | None) -> Message | str:
+    if feature is None:
+        return curve.name
+    return say("{term}: {level}", term=feature, level=curve.name)
+
+
 def _paint_curves(canvas: Canvas, curves: list[_Curve], bottom: float) -> None:
     several = len(curves) > 1
     widest = max(text_width(canvas.labels(curve.name)) for curve in curves)
     counts = [_count(canvas, n) for curve in curves for n in curve.at_risk.values()]
-    left, right, top = 48.0, 8.0, 8.0
+    left, right, top = 48.0, 14.0, 8.0
     if several and canvas.narrow:  # names in lines above
         top += _LINE * len(curves) + 6
     elif several:  # names at the ends of the curves, and before the numbers at risk
@@ -181,7 +189,7 @@ def _paint_curves(canvas: Canvas, curves: list[_Curve], bottom: float) -> None:
         _name_above(canvas, sheet, curves)
     elif several:
         _name_at_ends(canvas, sheet, curves, box)
-    title = canvas.labels(say("Months since the customer joined"))
+    title = canvas.labels(say("Months since joining, or since first seen"))
     at = top + height + 28 + _LINE / 2
     sheet.text(left, at, title, va="center_baseline", color=SOFT)
     _paint_at_risk(canvas, sheet, curves, box, months)

@@ -6,13 +6,15 @@ import copy
 import re
 from collections.abc import Collection
 from html.parser import HTMLParser
-
-from nbformat import NotebookNode
+from typing import TYPE_CHECKING
 
 from customerlab.errors import CustomerlabError
 from customerlab.messages import Message, Words, say
 from customerlab.page import FOLDER, glued, style, without_style
 from customerlab.privacy import PERSONAL
+
+if TYPE_CHECKING:  # over a second, which a notebook's kernel need not spend
+    from nbformat import NotebookNode
 
 #: Cells that are not for readers.
 _NOT_SHOWN = {"hide", "parameters", "injected-parameters"}

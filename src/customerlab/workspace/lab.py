@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ import ibis.expr.types as ir
 import pandas as pd
 from IPython.display import DisplayHandle
 
-from customerlab import report
+from customerlab import plan, report
 from customerlab.contract import TABLES
 from customerlab.errors import CustomerlabError, nearest
 from customerlab.files import write_text, write_whole
@@ -162,15 +162,25 @@ class Lab:
         return self._earlier(self.paths.clean(name), "data_cleaning")
 
     def tables(self) -> dict[str, ir.Table]:
-        """Return all clean canonical tables of the client."""
-        return {name: self.table(name) for name in TABLES if self.has(name)}
+        """Return all clean canonical tables of the client.
+
+        Raises
+        ------
+        CustomerlabError
+            When those that this notebook needs were not cleaned yet.
+        """
+        found = {name: self.table(name) for name in TABLES if self.has(name)}
+        needs = plan.named(self.notebook).needs
+        if not any(need <= found.keys() for need in needs):
+            self._earlier(self.paths.clean(min(needs[0] - found.keys())), "data_cleaning")
+        return found
 
     def customers(self) -> ir.Table | None:
         """Return one row per customer with its layer, as notebook 02 wrote it.
 
         None for a client without customers: one who gave a prepared table only.
         """
-        if not (self.has("customers") or self.has("transactions")):
+        if not any(self.has(name) for name in ("customers", "accounts", "transactions")):
             return None
         return self._earlier(self.paths.customers, "invalid_customers")
 
@@ -215,9 +225,14 @@ class Lab:
         """Show sentences in the report's language."""
         return report.Shown("".join(report.note(m, self.words).html for m in messages))
 
-    def charts(self, charts: Iterable[Chart]) -> report.Shown:
-        """Show several figures, one below the other."""
-        return report.Shown("".join(chart._repr_html_() for chart in charts))
+    def plot(
+        self, draw: Callable[[pd.DataFrame, Words], Chart], *tables: pd.DataFrame
+    ) -> report.Shown:
+        """Draw a figure of each table that has rows, one below the other."""
+        charts = [draw(table, self.words)._repr_html_() for table in tables if len(table)]
+        if not charts:
+            return self.say(say("There is not enough to draw."))
+        return report.Shown("".join(charts))
 
     def save_table(
         self,
@@ -226,7 +241,8 @@ class Lab:
         *,
         counts: Sequence[str] = (),
         with_them: Sequence[str] = (),
-        sums: Sequence[tuple[int, Sequence[int]]] = (),
+        sums: Sequence[tuple[int | None, Sequence[int]]] = (),
+        differences: Sequence[tuple[int, int]] = (),
         show_rows: pd.Series | None = None,
         **shown: Any,
     ) -> report.ShownTable:
@@ -237,7 +253,7 @@ class Lab:
         name : str
         frame : DataFrame
             Cells may be messages.
-        counts, with_them, sums
+        counts, with_them, sums, differences
             What to mask; see :func:`customerlab.privacy.mask_counts`.
         show_rows : Series of bool, optional
             Which rows to show; all are written.
@@ -251,6 +267,7 @@ class Lab:
             counts=counts,
             with_them=with_them,
             sums=sums,
+            differences=differences,
         )
         cells = masked.map(self._cell)
         write_whole(self.paths.table(name), lambda part: cells.to_csv(part, index=False))
