@@ -32,6 +32,25 @@ _OPTIONS = (
     "--remote-allow-origins=*",
 )
 
+#: Texts that leave their figure, and pairs of texts that lie on each other.
+MISPLACED = """
+[...document.querySelectorAll("svg")].filter(svg => svg.getClientRects().length).flatMap(svg => {
+  const frame = svg.getBoundingClientRect(), wrong = [];
+  const texts = [...svg.querySelectorAll("text")]
+    .map(t => [t.textContent, t.getBoundingClientRect()]);
+  texts.forEach(([text, box], i) => {
+    if (box.left < frame.left - 1 || box.right > frame.right + 1 ||
+        box.top < frame.top - 2 || box.bottom > frame.bottom + 2) wrong.push("outside: " + text);
+    texts.slice(i + 1).forEach(([other, b]) => {
+      if (Math.min(box.right, b.right) - Math.max(box.left, b.left) > 1 &&
+          Math.min(box.bottom, b.bottom) - Math.max(box.top, b.top) > 4)
+        wrong.push(text + " on " + other);
+    });
+  });
+  return wrong;
+})
+"""
+
 
 @dataclass
 class Tab:

@@ -16,8 +16,8 @@ from scipy import stats
 
 from customerlab import churn
 from customerlab.cells import cells
+from customerlab.churn.cox import fit_cox
 from customerlab.churn.levels import find_levels
-from customerlab.cox import fit_cox
 from customerlab.errors import CustomerlabError
 from customerlab.person_months import expand
 
@@ -483,3 +483,13 @@ def test_cells_by_the_engine_feed_the_model(small):
     engine = churn.fit_hazard(expand(cells(table, by=by), ["group"]), ["group"])
     plain = churn.fit_hazard(expand(counted(small, by), ["group"]), ["group"])
     np.testing.assert_array_equal(engine.coefficients, plain.coefficients)
+
+
+def test_a_band_never_seen_counts_as_the_nearest_below_it():
+    # half leave in the first month, a tenth later: who has been here longest is like the latter
+    cells = pd.DataFrame(
+        {"tenure_band": ["0", "1-2", "3-5"], "n": [4000, 1000, 1000], "events": [2000, 100, 100]}
+    )
+    model = churn.fit_hazard(cells, [])
+    chance = model.chance(pd.DataFrame({"tenure_band": ["0", "3-5", "12-23"]}))
+    assert chance == pytest.approx([0.5, 0.1, 0.1], abs=1e-9)  # 2000 / 4000 and 100 / 1000

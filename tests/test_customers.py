@@ -160,7 +160,9 @@ def test_what_the_client_declares_is_taken_before_what_we_would_compute(bank):
 
 def test_attributes_and_measures_of_the_customers_file_are_kept(bank):
     _frames, tables = bank
-    declared = tables["customers"].mutate(t_score=1, a_class=ibis.literal("x"), orders=ibis.literal("7"), is_payroll=True)
+    declared = tables["customers"].mutate(
+        t_score=1, a_class=ibis.literal("x"), orders=ibis.literal("7"), is_payroll=True
+    )
     found = build_customers(tables | {"customers": declared}, **RULE).to_pandas()
     assert set(found.t_score) == {1} and set(found.a_class) == {"x"}
     assert set(found.orders) == {7} and found.is_payroll.all()

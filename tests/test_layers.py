@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,8 +19,11 @@ from customerlab.layers import (
     describe_layers,
     describe_rules,
     layer_customers,
+    row_differences,
+    row_sums,
 )
 from customerlab.params import InvalidCustomers, LayerRule
+from customerlab.privacy import mask_counts
 
 OWN = InvalidCustomers(
     rules=[
@@ -159,3 +164,33 @@ def test_what_is_said_is_what_was_counted(people):
     assert str(found["invalid_customers.customers_left"].text).startswith(f"{left} of 500")
     share = expected.assets[expected.layer == "invalid"].sum() / expected.assets.sum()
     assert found["invalid_customers.assets_removed"].value == pytest.approx(share, abs=1e-12)
+
+
+def test_nobody_at_all_is_counted_as_nobody(people):
+    _, table = people
+    nobody = table.filter(False)
+    rules = define_layers(nobody, OWN)
+    caught = count_invalid_rules(nobody, rules)
+    assert (caught[["customers", "only_this", "first", "unknown"]] == 0).all(axis=None)
+    counted = count_layers(layer_customers(nobody, rules).customers)
+    assert counted.customers.sum() == 0
+    assert all(check.passed for check in check_layers(nobody, counted, caught))
+
+
+def test_what_is_hidden_is_not_said_either():
+    """300 dormant below 500: neither their number nor two that differ by it may be said."""
+    names = ["all", "invalid", "not_invalid", "valid", "potential", "potential_active", "dormant"]
+    counted = pd.DataFrame({"layer": [*names, "active", "lifetime_value"]})
+    counted["customers"] = [3000, 1700, 1300, 600, 700, 400, 300, 1000, 200]
+    counted = counted.assign(share=counted.customers / 3000, assets=None, spend_12m=None)
+    shown = mask_counts(
+        counted,
+        min_cell=500,
+        counts=["customers"],
+        with_them=["share"],
+        sums=row_sums(counted),
+        differences=row_differences(counted),
+    )
+    said = " ".join(str(finding.text) for finding in describe_layers(counted, shown))
+    numbers = {int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", said)}
+    assert not {abs(a - b) for a in numbers for b in numbers | {0}} & {400, 300, 200}

@@ -50,6 +50,49 @@ def test_no_sum_of_the_funnel_leaves_exactly_one_unknown(counts):
         assert len(unknown) != 1 or not others, (masked.tolist(), total, parts)
 
 
+def test_a_difference_of_two_rows_is_a_count_too():
+    """Read less clean: the customers who were only set aside."""
+    read, clean, repaired = 3002, 3000, 2500
+    frame = pd.DataFrame({"customers": [read, repaired, clean]})
+    pairs = [(2, 0), (0, 1), (2, 1)]
+    masked = mask_counts(frame, min_cell=10, counts=["customers"], differences=pairs)
+    assert masked.customers.tolist() == [HIDDEN, repaired, clean]
+    masked = mask_counts(frame, min_cell=2, counts=["customers"], differences=pairs)
+    assert masked.customers.tolist() == [read, repaired, clean]
+
+
+def test_a_part_beside_its_whole_is_a_count_too():
+    """Caught less caught by this rule only: those caught by another as well."""
+    frame = pd.DataFrame({"customers": [50, 50, 50], "only_this": [45, 50, 20]})
+    masked = mask_counts(frame, min_cell=10, counts=["customers", "only_this"])
+    assert masked.only_this.tolist() == [HIDDEN, 50, 20]
+
+
+def test_parts_of_a_total_that_is_shown_elsewhere():
+    frame = pd.DataFrame({"customers": [7, 1688, 34]})
+    masked = mask_counts(frame, min_cell=10, counts=["customers"], sums=[(None, range(3))])
+    assert masked.customers.tolist() == ["<10", 1688, HIDDEN]
+    alone = mask_counts(frame[:1], min_cell=10, counts=["customers"], sums=[(None, range(1))])
+    assert alone.customers.tolist() == ["<10"]
+
+
 def test_columns_that_name_customers_are_refused():
     with pytest.raises(CustomerlabError, match="leave out customer_id, phone"):
         refuse_personal_columns(pd.DataFrame({"customer_id": [1], "phone": [2]}), "table x")
+
+
+def test_an_amount_of_a_few_rows_is_hidden_where_nobody_counts_customers():
+    frame = pd.DataFrame(
+        {"rows": [100, 3, 97], "customers": [None, None, None], "amount": [900.0, 50.0, 850.0]}
+    )
+    masked = mask_counts(
+        frame,
+        min_cell=10,
+        counts=["customers"],
+        with_them=["amount"],
+        rows="rows",
+        sums=[(2, [0, 1])],
+    )
+    # what was read is hidden too: less the clean it would tell the amount of the three
+    assert masked.amount.tolist() == [HIDDEN, HIDDEN, 850.0]
+    assert masked.customers.isna().all()

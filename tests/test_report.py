@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from browser import Tab, open_browser
+from browser import MISPLACED, Tab, open_browser
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from page_samples import (
     CHECKS,
@@ -291,24 +291,6 @@ def test_pages_that_are_missing_say_why():
 
 needs_browser = pytest.mark.skipif(pdf.browser() is None, reason="no Chromium is installed")
 
-#: Texts that leave their figure, and pairs of texts that lie on each other.
-MISPLACED = """
-[...document.querySelectorAll("svg")].filter(svg => svg.getClientRects().length).flatMap(svg => {
-  const frame = svg.getBoundingClientRect(), wrong = [];
-  const texts = [...svg.querySelectorAll("text")]
-    .map(t => [t.textContent, t.getBoundingClientRect()]);
-  texts.forEach(([text, box], i) => {
-    if (box.left < frame.left - 1 || box.right > frame.right + 1 ||
-        box.top < frame.top - 2 || box.bottom > frame.bottom + 2) wrong.push("outside: " + text);
-    texts.slice(i + 1).forEach(([other, b]) => {
-      if (Math.min(box.right, b.right) - Math.max(box.left, b.left) > 1 &&
-          Math.min(box.bottom, b.bottom) - Math.max(box.top, b.top) > 4)
-        wrong.push(text + " on " + other);
-    });
-  });
-  return wrong;
-})
-"""
 SMALLEST = """
 Math.min(...[...document.querySelectorAll("svg text")]
   .filter(t => t.getClientRects().length)

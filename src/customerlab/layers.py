@@ -344,13 +344,13 @@ def count_invalid_rules(customers: ir.Table, definitions: tuple[Definition, ...]
         own = flagged[f"m{i}"]
         others = [flagged[f"m{j}"] for j in range(len(rules)) if j != i]
         earlier = [flagged[f"m{j}"] for j in range(i)]
-        numbers[f"customers_{i}"] = own.sum()
-        numbers[f"only_this_{i}"] = (own & ~ibis.or_(*others) if others else own).sum()
-        numbers[f"first_{i}"] = (own & ~ibis.or_(*earlier) if earlier else own).sum()
+        numbers[f"customers_{i}"] = own.sum().fill_null(0)
+        numbers[f"only_this_{i}"] = (own & ~ibis.or_(*others) if others else own).sum().fill_null(0)
+        numbers[f"first_{i}"] = (own & ~ibis.or_(*earlier) if earlier else own).sum().fill_null(0)
         numbers[f"assets_{i}"] = flagged.assets.sum(where=own)
         numbers[f"spend_12m_{i}"] = flagged.spend_12m.sum(where=own)
         unknown = flagged[f"u{i}"] & ~own if f"u{i}" in lacking else ibis.literal(False)
-        numbers[f"unknown_{i}"] = unknown.sum()
+        numbers[f"unknown_{i}"] = unknown.sum().fill_null(0)
     columns = ["customers", "only_this", "first", "assets", "spend_12m", "unknown"]
     if not rules:
         return pd.DataFrame(columns=["rule", "condition", *columns])

@@ -46,6 +46,7 @@ def mask_counts(
     min_cell: int,
     counts: Sequence[str],
     with_them: Sequence[str] = (),
+    rows: str | None = None,
     sums: Sequence[tuple[int | None, Sequence[int]]] = (),
     differences: Sequence[tuple[int, int]] = (),
 ) -> pd.DataFrame:
@@ -62,6 +63,9 @@ def mask_counts(
     with_them : sequence of str
         Columns that are hidden wherever the first of `counts` is: an amount of 3 customers tells
         of each.
+    rows : str, optional
+        Column with numbers of rows: where no number of customers is known, `with_them` is judged
+        by it, for the amount of one row is the amount of one customer.
     sums : sequence of (int or None, sequence of int)
         Positions of rows: a total, and the parts that make it up; None for a total that is shown
         elsewhere. Where one cell of such a sum is masked, the smallest other one is hidden, too.
@@ -88,8 +92,13 @@ def mask_counts(
         before.append((values, small | hidden))
         masked[column] = masked[column].mask(hidden, HIDDEN).mask(small, f"<{min_cell}")
         if column == counts[0]:
+            gone = small | hidden
+            if rows is not None:
+                people = np.where(values > 0, values, frame[rows].to_numpy())
+                few, none = _small(people, min_cell), np.zeros(len(people), dtype=bool)
+                gone |= few | _secondary(people, few, none, sums, differences, min_cell)
             for other in with_them:
-                masked[other] = masked[other].mask(small | hidden, HIDDEN)
+                masked[other] = masked[other].mask(gone, HIDDEN)
     return masked
 
 

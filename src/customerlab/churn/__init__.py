@@ -10,6 +10,7 @@ from customerlab.churn.answers import (
     main_sign,
     still_here_after,
 )
+from customerlab.churn.cox import Cox, fit_cox
 from customerlab.churn.curves import LogRank, Survival, survival
 from customerlab.churn.forecast import Forecast, forecast
 from customerlab.churn.hazard import Hazard, fit_hazard
@@ -29,6 +30,7 @@ from customerlab.churn.stays import (
 )
 
 __all__ = [
+    "Cox",
     "Forecast",
     "Hazard",
     "LogRank",
@@ -40,6 +42,7 @@ __all__ = [
     "curve_to_draw",
     "curves_table",
     "first_group",
+    "fit_cox",
     "fit_hazard",
     "forecast",
     "forecast_here",

@@ -154,6 +154,9 @@ def still_here_after(curve: Survival, month: float) -> Finding:
     """Return the share of all customers still here so many months after joining."""
     id_ = f"churn_timing.still_here_after_{month:g}_months"
     at, whole = curve.at(month), curve.groups
+    if at.empty and len(whole) and whole.iloc[0]["status"] != "not_enough_data":
+        text = say("No customer was seen for {months:count} months.", months=month)
+        return Finding(id=id_, text=text, unit="percent", status="not_enough_data")
     if at.empty or whole.empty or whole.iloc[0]["status"] == "not_enough_data":
         text = say(
             "Not enough exits to say who is still here after {months:count} months.", months=month
@@ -246,7 +249,10 @@ def main_sign(hazard: Hazard) -> Finding:
     table = hazard.table
     if hazard.fitted:
         table = table[(table["term"] != "tenure_band") & ~table["reference"]]
-    if not hazard.fitted or table.empty:
+    if hazard.fitted and table.empty:
+        text = say("Nothing but the time since joining is known, so nothing can be told apart.")
+        return Finding(id=id_, text=text, unit="number2", status="not_enough_data")
+    if not hazard.fitted:
         text = say(
             "With {events:customers} exits in the data it cannot be said what goes with leaving.",
             events=hazard.events,

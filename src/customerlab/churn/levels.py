@@ -33,8 +33,9 @@ class Levels:
     reference : str
         The one with most customer-months.
     merged : dict of str to str
-        Level in the data to level in the model. One that is not in it was never seen, and counts
-        as the reference.
+        Level in the data to level in the model. One that is not in it was never seen: in a
+        feature with an order it counts as the nearest below it (or above, where there is none),
+        in others as the reference.
     """
 
     term: str
@@ -49,8 +50,19 @@ class Levels:
 
     def indicators(self, values: Sequence[str]) -> np.ndarray:
         """Return a column of 0 and 1 for each free level."""
-        seen = np.array([self.merged.get(value, self.reference) for value in values], dtype=object)
+        model = {value: self._seen(value) for value in set(values)}
+        seen = np.array([model[value] for value in values], dtype=object)
         return np.column_stack([seen == level for level in self.free]).astype(float)
+
+    def _seen(self, value: str) -> str:
+        """Return the level in the model that stands for one in the data."""
+        if value in self.merged:
+            return self.merged[value]
+        known = sorted((level for level in self.merged if level != UNKNOWN), key=natural_order)
+        if self.term not in ORDERED or value == UNKNOWN or not known:
+            return self.reference
+        below = [level for level in known if natural_order(level) <= natural_order(value)]
+        return self.merged[(below[-1:] or known[:1])[0]]
 
 
 def as_levels(values: pd.Series) -> pd.Series:

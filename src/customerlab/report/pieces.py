@@ -82,6 +82,8 @@ def _card(finding: Finding, words: Words, question: Message | str, link: str | N
     status = words(STATUSES[finding.status])
     in_words = finding.value is None or isinstance(finding.value, Message)
     value = status if finding.value is None else words.format(finding.value, finding.unit)
+    # where words say that there is no answer, they are the status
+    untold = in_words and finding.status == "not_enough_data"
     bar = _bar(finding, words)
     foot = []
     if bar:
@@ -90,7 +92,7 @@ def _card(finding: Finding, words: Words, question: Message | str, link: str | N
         foot.append(words(say("n = {n:customers}", n=finding.n)))
     return {
         "status": finding.status,
-        "status_words": status if value != status else "",
+        "status_words": "" if untold else status,
         "question": words(question),
         "link": link,
         "value": value,

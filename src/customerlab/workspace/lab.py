@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +242,7 @@ class Lab:
         *,
         counts: Sequence[str] = (),
         with_them: Sequence[str] = (),
+        rows: str | None = None,
         sums: Sequence[tuple[int | None, Sequence[int]]] = (),
         differences: Sequence[tuple[int, int]] = (),
         show_rows: pd.Series | None = None,
@@ -253,7 +255,7 @@ class Lab:
         name : str
         frame : DataFrame
             Cells may be messages.
-        counts, with_them, sums, differences
+        counts, with_them, rows, sums, differences
             What to mask; see :func:`customerlab.privacy.mask_counts`.
         show_rows : Series of bool, optional
             Which rows to show; all are written.
@@ -266,6 +268,7 @@ class Lab:
             min_cell=self.params.privacy.min_cell,
             counts=counts,
             with_them=with_them,
+            rows=rows,
             sums=sums,
             differences=differences,
         )
@@ -346,7 +349,7 @@ class Lab:
                 return f"<{self.params.privacy.min_cell}"
             if value is None or (isinstance(value, float) and not math.isfinite(value)):
                 return None
-            return value if isinstance(value, int) else float(f"{float(value):.9g}")
+            return int(value) if isinstance(value, Integral) else float(f"{float(value):.9g}")
 
         return {
             "id": finding.id,
