@@ -112,14 +112,26 @@ def write_notebook(root: Path, name: str, *, work: str = "", pause: float = 0) -
     nbformat.write(notebook, folder / f"{name}.ipynb")
 
 
-def make_project(root: Path, *, pause: float = 0) -> Path:
-    """Make the project in `root` and return its parameter file."""
+def copy_code(root: Path) -> None:
+    """Copy what every project has: Snakefile and package, and a folder of programs."""
     root.mkdir(parents=True, exist_ok=True)
     (root / "Snakefile").write_text((ROOT / "Snakefile").read_text())
     # the package too, as in a clone: what is edited meanwhile does not disturb
     shutil.copytree(ROOT / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__"))
     (root / "bin").mkdir()
     (root / "bin" / "bash").symlink_to(shutil.which("bash") or "/bin/bash")
+
+
+def copy_project(root: Path) -> None:
+    """Make a project of the real notebooks in `root`, without clients."""
+    copy_code(root)
+    shutil.copytree(ROOT / "notebooks", root / "notebooks")
+    (root / "params").mkdir()
+
+
+def make_project(root: Path, *, pause: float = 0) -> Path:
+    """Make the project in `root` and return its parameter file."""
+    copy_code(root)
     for name in _WORK:
         write_notebook(root, name, pause=pause)
     (root / "raw.csv").write_text("customer_id,occurred_at,amount\na,2025-01-01,1\n")
@@ -150,10 +162,10 @@ def start(root: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def call(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Call the command line and wait for its end."""
+def call(root: Path, *arguments: str, seconds: int = 120) -> subprocess.CompletedProcess[str]:
+    """Call the command line and wait for its end, at most so many seconds."""
     process = start(root, *arguments)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=seconds)
     return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 

@@ -134,8 +134,10 @@ def observe_stays(
     left_out = cells(lines, by=["reason"], n="customers").dropna(subset="reason")
     left_out["reason"] = left_out["reason"].map(REASONS)
     durations = lines.filter(lines.reason.isnull()).drop("reason")
-    covariates = tuple(name for name in settings.covariates or at_hand if name != "tenure_band")
-    groups = tuple(settings.groups or [name for name in _GROUPS if name in at_hand])
+    chosen = at_hand if settings.covariates is None else settings.covariates
+    covariates = tuple(name for name in chosen if name != "tenure_band")
+    at_first = [name for name in _GROUPS if name in at_hand]
+    groups = tuple(at_first if settings.groups is None else settings.groups)
     features = tuple(dict.fromkeys(["tenure_band", *covariates, *groups]))
     rows = person_months(durations, tables, features=features)
     first = rows.select("customer_id", "tenure", *groups)
@@ -174,8 +176,8 @@ def _prepared(durations: ir.Table, params: Params, where: str) -> Stays:
     )
     levels = asked.to_pandas().iloc[0] if asked is not None else {}
     few = [name for name in own if levels[name] <= _MOST_LEVELS]
-    groups = tuple(settings.groups or few)
-    covariates = tuple(settings.covariates or few)
+    groups = tuple(few if settings.groups is None else settings.groups)
+    covariates = tuple(few if settings.covariates is None else settings.covariates)
     entry = durations.entry if "entry" in durations.columns else 0
     rows = durations.mutate(entry=entry)
     keys = ["entry", "duration", "churned", *covariates]

@@ -1,0 +1,114 @@
+"""The same files, parameters and seed give the same tables and findings, whatever happened.
+
+The oracle is an undisturbed run of the real notebooks; the others ran side by side, or were
+killed three times.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import duckdb
+from small_project import ROOT, call, copy_project, start
+
+from customerlab.simulate import simulate_bank
+
+CLIENT = "demo_bank"
+RUN = ("run", f"params/{CLIENT}.yaml")
+
+
+def test_whatever_happened_the_tables_and_findings_are_the_same(tmp_path: Path) -> None:
+    first = _bank(tmp_path / "first")
+    undisturbed = call(first, *RUN, "--jobs", "1", seconds=300)
+    assert undisturbed.returncode == 0, undisturbed.stderr
+    expected = _content(first)
+    progress = [line for line in undisturbed.stderr.splitlines() if line.startswith(f"{CLIENT}  ")]
+
+    _see_nothing_to_do(first)
+
+    second = _bank(tmp_path / "second")
+    beside = start(second, *RUN, "--jobs", "2")
+    third = _bank(tmp_path / "third")
+    _kill_at(third, progress, random.Random(20251231))
+    resumed = call(third, *RUN, seconds=300)
+    assert resumed.returncode == 0, resumed.stderr
+    _, said = beside.communicate(timeout=300)
+    assert beside.returncode == 0, said
+    _same(_content(second), expected)
+    _same(_content(third), expected)
+    _see_nothing_to_do(third)
+    left = [path.name for path in third.rglob(".*") if path.is_file()]
+    assert [name for name in left if name.endswith((".part", ".running.ipynb"))] == []
+
+
+def _bank(root: Path) -> Path:
+    """Make a project with a bank of its own, from the seed."""
+    copy_project(root)
+    shutil.copy(ROOT / f"params/{CLIENT}.yaml", root / "params")
+    simulate_bank(root / f"data/{CLIENT}/raw", customers=1_500, seed=3)
+    return root
+
+
+def _content(root: Path) -> dict[str, str]:
+    """Return a hash of every table and finding: of the bytes, or of the rows in file order."""
+    data, reports = root / "data" / CLIENT, root / "reports" / CLIENT
+    hashes = {}
+    for path in (*reports.glob("tables/*"), *reports.glob("*.json"), *data.glob("findings/*")):
+        hashes[str(path.relative_to(root))] = hashlib.sha256(path.read_bytes()).hexdigest()
+    folders = ("clean", "quarantine", "scores")
+    files = [path for folder in folders for path in data.glob(f"{folder}/*.parquet")]
+    with duckdb.connect() as con:
+        for path in (*files, data / "customers.parquet"):
+            rows = con.execute("SELECT * FROM read_parquet(?)", [str(path)])
+            text = repr((rows.description, rows.fetchall()))
+            hashes[str(path.relative_to(root))] = hashlib.sha256(text.encode()).hexdigest()
+    return hashes
+
+
+def _same(found: dict[str, str], expected: dict[str, str]) -> None:
+    # clean and quarantine of eight sources, customers, scores, four tables, and findings
+    assert len(expected) >= 2 * 8 + 1 + 1 + 4 + 4
+    assert found.keys() == expected.keys()
+    assert [name for name in expected if found[name] != expected[name]] == []
+
+
+def _see_nothing_to_do(root: Path) -> None:
+    """See that a run of what is up to date says so and touches nothing."""
+
+    def times() -> dict[Path, int]:
+        files = [p for folder in ("data", "reports") for p in (root / folder).rglob("*.*")]
+        return {path: path.stat().st_mtime_ns for path in files if path.is_file()}
+
+    before = times()
+    again = call(root, *RUN)
+    assert again.returncode == 0
+    assert again.stderr == f"customerlab: {CLIENT}: nothing to do, everything is up to date.\n"
+    assert times() == before
+
+
+def _kill_at(root: Path, progress: list[str], rng: random.Random) -> None:
+    """Run, and kill the runner's whole group, at three random places one after the other.
+
+    A killed notebook begins again, so a place further on in the undisturbed run always comes.
+    """
+    for place in sorted(rng.sample(range(len(progress)), 3)):
+        process = start(root, *RUN, "--jobs", "1")
+        assert process.stderr is not None
+        seen = []
+        for line in process.stderr:
+            seen.append(line)
+            if line.rstrip("\n") == progress[place]:
+                break
+        else:
+            raise AssertionError(f"{progress[place]!r} never came:\n" + "".join(seen))
+        time.sleep(rng.uniform(0, 0.5))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        assert not (root / f"reports/{CLIENT}/index.html").exists()
