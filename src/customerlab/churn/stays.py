@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from customerlab.cells import cells
-from customerlab.churn.curves import Survival, survival
+from customerlab.churn.curves import MIN_AT_RISK, Survival, survival
 from customerlab.customers import movements
 from customerlab.durations import REASONS, timelines
 from customerlab.errors import CustomerlabError, nearest
@@ -221,7 +221,7 @@ def left_out_to_show(stays: Stays, min_cell: int) -> pd.DataFrame:
     return mask_counts(stays.left_out, min_cell=min_cell, counts=["customers"], sums=everyone)
 
 
-def curve_to_draw(curve: Survival, min_cell: int) -> pd.DataFrame:
+def curve_to_draw(curve: Survival) -> pd.DataFrame:
     """Return what of a curve can be read: groups with enough exits, months with enough customers.
 
     Returns
@@ -233,7 +233,7 @@ def curve_to_draw(curve: Survival, min_cell: int) -> pd.DataFrame:
     groups = curve.groups[curve.groups.status != "not_enough_data"]
     # curves that begin in different months are shares of different customers
     names = groups.loc[groups.begins == groups.begins.min(), "group"]
-    table = _at_least(curve.table, min_cell)
+    table = curve.table[curve.table["at_risk"] >= MIN_AT_RISK]
     table = table[table.group.isin(names)]
     if curve.by is None:
         return table.assign(group=say("all customers"))
@@ -293,7 +293,3 @@ def _joined(part: pd.DataFrame, min_cell: int) -> pd.DataFrame:
             rows.append((i, left - before))
             before = left
     return part.iloc[[i for i, _ in rows]].assign(events=[events for _, events in rows])
-
-
-def _at_least(table: pd.DataFrame, min_cell: int) -> pd.DataFrame:
-    return table[table["at_risk"] >= min_cell].reset_index(drop=True)
