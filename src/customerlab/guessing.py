@@ -17,7 +17,7 @@ from customerlab.sources import parse_source, sniff
 
 #: Other names of our columns, in lower case, without blanks and signs.
 SYNONYMS: dict[str, str] = {
-    "customer_id": "customerid customer custid custno customerno customernumber clientid client "
+    "customer_id": "customerid customer cust custid custno customerno customernumber clientid client "
     "clientno userid user memberid member householdid cifno cif kundennummer 客户号 客户编号 "
     "客户id 客户代码 会员号 会员编号 用户id 用户编号",
     "joined_on": "joindate joined opendate opendt registrationdate registered signupdate since "
@@ -39,7 +39,7 @@ SYNONYMS: dict[str, str] = {
     "branch": "branch branchid branchno office 网点 支行 机构 机构号",
     "is_payroll": "ispayroll payroll salaryaccount 是否代发 代发 代发标志",
     "month": "month yearmonth period asof 月份 年月 月 账期",
-    "occurred_at": "occurredat date datetime time timestamp transactiondate transactiontime "
+    "occurred_at": "occurredat when date datetime time timestamp transactiondate transactiontime "
     "transactiontimestamp txdate txtime trandate transdate orderdate ordertime invoicedate "
     "purchasedate 交易日期 交易时间 日期 时间 下单时间 订单日期 发生日期 发生时间",
     "amount": "amount amt value total totalprice sales salesvalue price sum transactionamount "
