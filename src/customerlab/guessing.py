@@ -18,8 +18,8 @@ from customerlab.sources import parse_source, sniff
 #: Other names of our columns, in lower case, without blanks and signs.
 SYNONYMS: dict[str, str] = {
     "customer_id": "customerid customer cust custid custno customerno customernumber clientid "
-    "client clientno userid user memberid member householdid cifno cif kundennummer 客户号 客户编号 "
-    "客户id 客户代码 会员号 会员编号 用户id 用户编号",
+    "client clientno userid user memberid member householdid cifno cif kundennummer "
+    "客户号 客户编号 客户id 客户代码 会员号 会员编号 用户id 用户编号",
     "joined_on": "joindate joined opendate opendt registrationdate registered signupdate since "
     "customersince createddate 开户日期 注册日期 入会日期 加入日期 建档日期",
     "birth_date": "birth birthdate birthday dateofbirth dob born 出生日期 生日 出生年月日",
