@@ -48,10 +48,12 @@ def movements(transactions: ir.Table, not_movements: Sequence[str]) -> ir.Table:
     not_movements : sequence of str
         Kinds that the customer did not make. A transaction without a kind is a movement.
     """
-    if "kind" not in transactions.columns:
-        return transactions
-    kept = transactions.kind.notin(list(not_movements)) | transactions.kind.isnull()
-    return transactions.filter(kept)
+    t = _with_columns(transactions, "transactions", "kind")
+    return t.filter(_is_movement(t.kind, not_movements))
+
+
+def _is_movement(kind: ir.StringValue, not_movements: Sequence[str]) -> ir.BooleanValue:
+    return kind.notin(list(not_movements)) | kind.isnull()
 
 
 def build_customers(
@@ -144,7 +146,7 @@ def _from_transactions(
     """Return what the transactions tell of each customer, in columns that begin with ``_t_``."""
     t = _with_columns(transactions, "transactions", "kind order_id product")
     day = t.occurred_at.date()
-    moved = t.kind.notin(list(not_movements)) | t.kind.isnull()
+    moved = _is_movement(t.kind, not_movements)
     bought = t.kind.isin(["purchase", "refund"]) | t.kind.isnull()
     # a bank books a card payment as money out, a shop as money in; without a kind it is a shop
     spent = ibis.cases(

@@ -14,14 +14,12 @@ from customerlab.churn.forecast import Forecast, forecast
 from customerlab.churn.hazard import Hazard
 from customerlab.churn.stays import Stays
 from customerlab.findings import Check
+from customerlab.layers import ACTIVE
 from customerlab.messages import say
 from customerlab.person_months import feature_name, level_name
 
 #: Below this share of known days of joining, time since joining is not to be trusted.
 MOST_KNOWN = 0.95
-
-#: Layers that are counted as customers to keep.
-_ACTIVE = ["valid", "potential_active"]
 
 
 def forecast_here(
@@ -95,7 +93,7 @@ def score_customers(
 
 
 def _active(customers: ir.Table) -> ir.Table:
-    return customers.filter(customers.layer.isin(_ACTIVE))
+    return customers.filter(customers.layer.isin(ACTIVE))
 
 
 def by_group(expected: Forecast | None, groups: Sequence[str]) -> list[pd.DataFrame]:
