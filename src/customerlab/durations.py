@@ -142,8 +142,12 @@ def durations_from(
     In survival terms ``entry`` is the time of entry, ``duration`` the time of exit or censoring.
     How many were left out and why: ``cells(timelines(...), by=["reason"])``.
     """
-    rows = timelines(movements, customers, snapshot=snapshot, idle_days=idle_days)
-    return rows.filter(rows.reason.isnull()).drop("reason")
+    return observed(timelines(movements, customers, snapshot=snapshot, idle_days=idle_days))
+
+
+def observed(lines: ir.Table) -> ir.Table:
+    """Return the rows of :func:`timelines` whose stay is measured."""
+    return lines.filter(lines.reason.isnull()).drop("reason")
 
 
 def silence(movements: ir.Table, *, snapshot: dt.date, idle_days: int) -> ir.Table:

@@ -11,8 +11,6 @@ import duckdb
 
 from customerlab.errors import CustomerlabError
 
-EXAMPLES = ("complete_journey",)
-
 #: Our file to the package's, those that go in as they are. The others are not needed: the
 #: promotions alone have 21 million rows.
 _COPIES = {

@@ -11,7 +11,7 @@ import pandas as pd
 from customerlab.cells import cells
 from customerlab.churn.curves import MIN_AT_RISK, Survival, survival
 from customerlab.customers import movements
-from customerlab.durations import REASONS, timelines
+from customerlab.durations import REASONS, observed, timelines
 from customerlab.errors import CustomerlabError, nearest
 from customerlab.messages import Message, Words, say
 from customerlab.params import ChurnTiming, Params
@@ -133,7 +133,7 @@ def observe_stays(
     lines = keep(timelines(moved, tables.get("customers"), **rule))
     left_out = cells(lines, by=["reason"], n="customers").dropna(subset="reason")
     left_out["reason"] = left_out["reason"].map(REASONS)
-    durations = lines.filter(lines.reason.isnull()).drop("reason")
+    durations = observed(lines)
     chosen = at_hand if settings.covariates is None else settings.covariates
     covariates = tuple(name for name in chosen if name != "tenure_band")
     at_first = [name for name in _GROUPS if name in at_hand]

@@ -9,6 +9,8 @@ from operator import or_
 import ibis
 import ibis.expr.types as ir
 
+from customerlab.sources.files import ADDED
+
 _WIDE = "".join(chr(code) for code in range(0xFF01, 0xFF5F))
 _NARROW = "".join(chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F))
 _ODD_BLANKS = "\u3000\u00a0"
@@ -20,9 +22,6 @@ _EDGE = r"[\s\x0b]"
 _IS_WIDE = "[\uff01-\uff5e]"
 _IS_BLANK = f"[{_ODD_BLANKS}]|^{_EDGE}|{_EDGE}$"
 _IS_EITHER = f"[\uff01-\uff5e{_ODD_BLANKS}]|^{_EDGE}|{_EDGE}$"
-
-#: The columns that the parse adds to the client's own.
-ADDED = ("_file", "_row", "_fields", "_extra")
 
 #: How the two sexes are written, when the parameters declare no codes. Compared in lower case.
 GENDER_CODES: dict[str, str] = {
