@@ -98,7 +98,8 @@ def mask_counts(
                 few, none = _small(people, min_cell), np.zeros(len(people), dtype=bool)
                 gone |= few | _secondary(people, few, none, sums, differences, min_cell)
             for other in with_them:
-                masked[other] = masked[other].mask(gone, HIDDEN)
+                # what is not there need not be hidden
+                masked[other] = masked[other].mask(gone & frame[other].notna(), HIDDEN)
     return masked
 
 
