@@ -34,6 +34,9 @@ MEASURES: dict[str, str] = {
     "last_activity": "date",
 }
 
+#: Columns of the transactions that tell something of a customer here.
+_READ = ("customer_id", "occurred_at", "amount", "kind", "order_id", "product")
+
 #: A customer counts as paid through us while a payroll credit came in so many months.
 PAYROLL_MONTHS = 3
 
@@ -52,8 +55,42 @@ def movements(transactions: ir.Table, not_movements: Sequence[str]) -> ir.Table:
     return t.filter(_is_movement(t.kind, not_movements))
 
 
+def own_movements(tables: Mapping[str, ir.Table], not_movements: Sequence[str]) -> ir.Table | None:
+    """Return :func:`movements` of a client, None of one without transactions."""
+    if "transactions" not in tables:
+        return None
+    return movements(tables["transactions"], not_movements)
+
+
 def _is_movement(kind: ir.StringValue, not_movements: Sequence[str]) -> ir.BooleanValue:
     return kind.notin(list(not_movements)) | kind.isnull()
+
+
+def activity(transactions: ir.Table, not_movements: Sequence[str]) -> ir.Table:
+    """Return ``customer_id``, ``moved`` and ``spent`` of each transaction.
+
+    ``moved`` tells whether it is the customer's own movement, ``spent`` is the amount of a
+    purchase, negative for a refund, and null for anything else.
+    """
+    t = _with_columns(transactions, "transactions", "kind")
+    return t.select(
+        "customer_id",
+        moved=_is_movement(t.kind, not_movements),
+        spent=_bought(t.kind).ifelse(_spent(t), ibis.null("decimal(18, 4)")),
+    )
+
+
+def _bought(kind: ir.StringValue) -> ir.BooleanValue:
+    return kind.isin(["purchase", "refund"]) | kind.isnull()
+
+
+def _spent(t: ir.Table) -> ir.DecimalValue:
+    # a bank books a card payment as money out, a shop as money in; without a kind it is a shop
+    return ibis.cases(
+        (t.kind == "purchase", t.amount.abs()),
+        (t.kind == "refund", -t.amount.abs()),
+        else_=t.amount,
+    )
 
 
 def build_customers(
@@ -77,10 +114,10 @@ def build_customers(
         that the customers table carries is taken as it is there.
         ``assets``: declared; or the latest month's balance of each open account, summed; or the
         accounts' balance. ``idle_months``: declared; or complete months since any account of the
-        customer moved, and for one who never moved in the data since the data begin or the
-        customer joined, whichever is later. ``tenure_months``: complete months since joining.
-        ``orders``: distinct orders. ``spend_12m``: purchases less refunds of the last 12 months.
-        ``product_count``: distinct products among open accounts, or bought in the last 12
+        customer moved, and for one who never moved in the data since the day before the data begin
+        or the customer joined, whichever is later. ``tenure_months``: complete months since
+        joining. ``orders``: distinct orders. ``spend_12m``: purchases less refunds of the last 12
+        months. ``product_count``: distinct products among open accounts, or bought in the last 12
         months. ``is_payroll``: an open account declared as such, or a payroll credit in the last 3
         months.
 
@@ -90,6 +127,11 @@ def build_customers(
         When no table names customers.
     """
     named = [name for name in ("customers", "accounts", "transactions") if name in tables]
+    if "transactions" in tables:
+        # they are read twice below, and an engine may keep what it reads: only what is needed
+        t = tables["transactions"]
+        kept = [column for column in _READ if column in t.columns]
+        tables = {**tables, "transactions": t.select(*kept)}
     if not named:
         raise CustomerlabError("no customers: give customers, accounts or transactions")
     base = tables.get("customers", _everyone_in([tables[name] for name in named]))
@@ -119,21 +161,45 @@ def _left_join(left: ir.Table, right: ir.Table) -> ir.Table:
     return left.left_join(right, "customer_id").drop("customer_id_right")
 
 
-def _from_accounts(accounts: ir.Table, balances: ir.Table | None, snapshot: dt.date) -> ir.Table:
-    """Return what the accounts tell of each customer, in columns that begin with ``_a_``."""
-    accounts = _with_columns(accounts, "accounts", "opened_on closed_on balance product is_payroll")
-    is_open = accounts.closed_on.isnull() | (accounts.closed_on > snapshot)
-    held = accounts.mutate(is_open=is_open)
+def open_balances(accounts: ir.Table, balances: ir.Table | None, snapshot: dt.date) -> ir.Table:
+    """Return the accounts with what each one holds at the snapshot.
+
+    Parameters
+    ----------
+    accounts : table
+        The clean canonical table.
+    balances : table or None
+        The clean canonical table; where it is there, nothing but it tells a balance.
+    snapshot : date
+        The last day that is known.
+
+    Returns
+    -------
+    table
+        One row per account: the columns of `accounts`, ``is_open`` (boolean) and ``balance`` (in
+        the client's currency): of an open account the latest month's balance, or the one that
+        `accounts` carries where there is no table of balances; 0 of a closed one, whatever its
+        last balance was; null where it is not known.
+    """
+    held = _with_columns(accounts, "accounts", "closed_on balance")
+    held = held.mutate(is_open=held.closed_on.isnull() | (held.closed_on > snapshot))
     if balances is not None:
         latest = balances.group_by("account_id").aggregate(
             latest=balances.balance.argmax(balances.month)
         )
-        held = held.left_join(latest, "account_id").drop("account_id_right")
-        held = held.mutate(balance=held.latest)
+        joined = held.left_join(latest, "account_id")
+        held = joined.mutate(balance=joined.latest).select(*held.columns)
     # a closed account holds nothing, whatever its last balance was
     worth = held.is_open.ifelse(held.balance, ibis.literal(0).cast("decimal(18, 4)"))
+    return held.mutate(balance=worth)
+
+
+def _from_accounts(accounts: ir.Table, balances: ir.Table | None, snapshot: dt.date) -> ir.Table:
+    """Return what the accounts tell of each customer, in columns that begin with ``_a_``."""
+    accounts = _with_columns(accounts, "accounts", "opened_on product is_payroll")
+    held = open_balances(accounts, balances, snapshot)
     return held.group_by("customer_id").aggregate(
-        _a_assets=worth.sum(),
+        _a_assets=held.balance.sum(),
         _a_products=held.product.nunique(where=held.is_open),
         _a_payroll=(held.is_payroll & held.is_open).any(),
         _a_opened=held.opened_on.min(),
@@ -147,13 +213,7 @@ def _from_transactions(
     t = _with_columns(transactions, "transactions", "kind order_id product")
     day = t.occurred_at.date()
     moved = _is_movement(t.kind, not_movements)
-    bought = t.kind.isin(["purchase", "refund"]) | t.kind.isnull()
-    # a bank books a card payment as money out, a shop as money in; without a kind it is a shop
-    spent = ibis.cases(
-        (t.kind == "purchase", t.amount.abs()),
-        (t.kind == "refund", -t.amount.abs()),
-        else_=t.amount,
-    )
+    bought, spent = _bought(t.kind), _spent(t)
     last_year = day > months_before(snapshot, 12)
     recent = day > months_before(snapshot, PAYROLL_MONTHS)
     orders = (
@@ -202,8 +262,9 @@ def _measures(joined: ir.Table, tables: Mapping[str, ir.Table], snapshot: dt.dat
     if "transactions" in tables:
         began = tables["transactions"].occurred_at.min().date()
         joined = joined.cross_join(tables["transactions"].aggregate(_began=began))
-        # who never moved has been idle since the data begin, or since joining if that is later
-        since = ibis.greatest(joined["_began"], ibis.coalesce(joined_on, joined["_began"]))
+        # who never moved did so last before the data begin, or joined later than that
+        eve = (joined["_began"] - ibis.interval(days=1)).cast("date")
+        since = ibis.greatest(eve, ibis.coalesce(joined_on, eve))
         measures["idle_months"] = whole_months(ibis.coalesce(first_of("_t_last"), since), snapshot)
         nothing = {"orders": 0, "spend_12m": 0}
         measures |= {name: measures[name].fill_null(value) for name, value in nothing.items()}
