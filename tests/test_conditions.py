@@ -552,3 +552,59 @@ def test_long_but_flat_conditions_run(con: ibis.BaseBackend) -> None:
     assert sum(values(con, text, boolean=True)) == 4
     text = f"visits IN ({', '.join(map(str, range(1000)))})"
     assert sum(values(con, text, boolean=True)) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "comparisons"),
+    [
+        ("assets <= 100 AND visits >= 12", [("assets", "<=", 100), ("visits", ">=", 12)]),
+        ("100 > assets", [("assets", "<", 100)]),
+        ("12 <= visits OR quantity = 0.5", [("quantity", "=", 0.5), ("visits", ">=", 12)]),
+        ("NOT (visits > 3)", [("visits", ">", 3)]),
+        ("ASSETS < 1e3", [("assets", "<", 1000)]),
+        ("assets <= quantity", []),
+        ("occupation = 'farmer' AND is_payroll", []),
+        ("assets + 1 <= 100", []),
+        ("assets <> 100", []),
+    ],
+)
+def test_comparisons_with_a_number_are_found_wherever_they_stand(text, comparisons):
+    """By hand; the column is told first, whichever side it stands on."""
+    expression = compile_expression(text, SCHEMA, where=WHERE, boolean=True)
+    assert sorted(expression.comparisons) == comparisons
+
+
+PLAIN = {
+    "assets <= 100": True,
+    "assets <= 100 AND visits >= 3": True,
+    "(100 >= assets) AND ((visits > 0) AND quantity < 3)": True,
+    "assets = 100": True,
+    "assets <= 100 OR visits >= 3": False,
+    "NOT assets <= 100": False,
+    "NOT (assets > 100 AND visits < 3)": False,
+    "assets <= 100 AND occupation = 'farmer'": False,
+    "assets <= 100 AND is_payroll": False,
+    "assets <= 100 AND assets <= quantity": False,
+    "assets <= 100 AND visits IS NOT NULL": False,
+    "assets BETWEEN 0 AND 100": False,
+    "(assets <= 100) = FALSE": False,
+    "(assets <= 100) = (visits >= 3)": False,
+    "CASE WHEN assets <= 100 THEN 1 ELSE 0 END = 0": False,
+    "COALESCE(assets <= 100, TRUE)": False,
+    "TRUE": False,
+}
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_a_conjunction_says_nothing_but_its_comparisons(con, text):
+    """Oracle: what a conjunction removes is what its comparisons, each tried alone, all remove."""
+    expression = compile_expression(text, SCHEMA, where=WHERE, boolean=True)
+    assert expression.is_conjunction is PLAIN[text]
+    if expression.is_conjunction:
+        each = [
+            values(con, f"{column} {sign} {number!r}", boolean=True)
+            for column, sign, number in expression.comparisons
+        ]
+        together = [all(row) for row in zip(*each, strict=True)]
+        assert values(con, text, boolean=True) == together
+        assert any(together)

@@ -141,3 +141,93 @@ def test_the_schema_for_editors_is_current():
 def test_text_dates_are_read_as_papermill_hands_them_over():
     params = check_params(yaml.safe_load('{client: a, snapshot: "2025-12-31"}'), "here")
     assert params.snapshot == dt.date(2025, 12, 31)
+
+
+SHARE = "expected a share from 0 to 1, such as 0.05 for 5 %, found "
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ("departments: [{name: A, came_back_at_most: 1.2}]", f"came_back_at_most: {SHARE}1.2"),
+        ('departments: [{name: A, assets_lost_at_most: "120 %"}]', f'at_most: {SHARE}"120 %"'),
+        ("departments: [{name: A, spend_lost_at_most: 120}]", f"spend_lost_at_most: {SHARE}120"),
+        ("departments: [{name: A, removed_at_least: -0.1}]", f"removed_at_least: {SHARE}-0.1"),
+        ("departments: [{name: A, removed_at_least: .nan}]", f"removed_at_least: {SHARE}nan"),
+        ("departments: [{name: A, removed_at_least: yes}]", f"removed_at_least: {SHARE}true"),
+        (
+            "departments: [{name: A, came_back_at_mots: 0.1}]",
+            'departments[0].came_back_at_mots: unknown key (did you mean "came_back_at_most"?)',
+        ),
+        (
+            "departments: [{name: A, when: a = 1}, {name: A, when: a = 2}]",
+            'departments[1].name: "A" stands twice',
+        ),
+        ("departments: [{name: A}]", "departments[0]: expected a rule (when) or at least one tol"),
+        (
+            "departments: [{name: A, came_back_at_most: }]",  # a value that nobody filled in
+            "departments[0]: expected a rule (when) or at least one tolerance",
+        ),
+        (
+            "departments: [{name: A, when: a = 1}, {name: B, cost_saved_at_least: 5}]",
+            "departments[1].cost_saved_at_least: needs invalid_customers.contact_cost",
+        ),
+        ("departments: [{when: a = 1}]", "departments[0].name: this key is required and missing"),
+        ("agreed: {idle_months: 3, by: x}", "agreed: expected exactly one of assets and spend_12m"),
+        (
+            "agreed: {assets: 1, spend_12m: 1, idle_months: 3, by: x}",
+            "agreed: expected exactly one of assets and spend_12m",
+        ),
+        ("agreed: {assets: 1, by: x}", "agreed.idle_months: this key is required and missing"),
+        ("agreed: {assets: 1, idle_months: 0, by: x}", "agreed.idle_months: "),
+        ("agreed: {assets: 1, idle_months: 3}", "agreed.by: this key is required and missing"),
+        (
+            "{agreed: {assets: 1, idle_months: 3, by: x}, rules: [{name: a, when: b = 1}]}",
+            "agreed: rules and agreed both say who is invalid; keep one of them",
+        ),
+        ("asset_bands: [100, 50]", "asset_bands: the limits must ascend, none twice"),
+        ("asset_bands: [100, 100]", "asset_bands: the limits must ascend, none twice"),
+        ("asset_bands: [100]", "asset_bands: "),
+        ("control_share: 1", "control_share: "),
+        ('control_share: "20 %"', f'control_share: {SHARE}"20 %"'),
+        ("outcome_months: 0", "outcome_months: "),
+        ("round_to: {assets: 0}", "round_to.assets: "),
+        ("round_to: {idle_months: 0}", "round_to.idle_months: "),
+        ("round_to: {month: 3}", "round_to.month: unknown key"),
+        ("contact_cost: -1", "contact_cost: "),
+        ("contact_cost: .inf", "contact_cost: "),
+    ],
+)
+def test_a_fault_of_the_rule_for_invalid_customers_is_named_with_its_place(
+    tmp_path, section, message
+):
+    """By hand: what notebook 02 may not be told, and what it says instead."""
+    section = section if section.startswith("{") else f"{{{section}}}"
+    with pytest.raises(CustomerlabError) as error:
+        load(tmp_path, f"{GOOD}invalid_customers: {section}\n")
+    (line,) = str(error.value).splitlines()
+    assert ", line 10: invalid_customers." in line and message in line
+
+
+def test_what_departments_may_say_is_kept():
+    """By hand: 0 and 1 are shares, a cost needs no unit, a cut is rounded to whole months."""
+    section = {
+        "departments": [
+            {"name": "A", "came_back_at_most": 0, "removed_at_least": 1},
+            {"name": "B", "when": "assets <= 5", "cost_saved_at_least": 80000},
+        ],
+        "contact_cost": 0,
+        "agreed": {"spend_12m": 0, "idle_months": 1, "by": "both"},
+    }
+    params = check_params(
+        {"client": "a", "snapshot": "2025-12-31", "invalid_customers": section}, "here"
+    )
+    one, other = params.invalid_customers.departments
+    assert (one.came_back_at_most, one.removed_at_least, one.assets_lost_at_most) == (0, 1, None)
+    assert (other.when, other.cost_saved_at_least) == ("assets <= 5", 80000)
+    assert (params.invalid_customers.agreed.assets, params.invalid_customers.agreed.spend_12m) == (
+        None,
+        0,
+    )
+    assert params.invalid_customers.round_to.idle_months == 1
+    assert params.invalid_customers.outcome_months == 12

@@ -31,6 +31,15 @@ __all__ = ["Expression", "compile_expression"]
 _DIALECT = "duckdb"
 #: The allow-list.
 _ALLOWED = Entries(OPERATORS | FUNCTIONS)
+#: Comparisons, and how each reads from the other side.
+_SIGNS: dict[type[exp.Expr], str] = {
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.EQ: "=",
+    exp.GTE: ">=",
+    exp.GT: ">",
+}
+_TURNED = {"<": ">", "<=": ">=", "=": "=", ">=": "<=", ">": "<"}
 _LONGEST = 10_000
 _DEEPEST = 120
 _SHOWN = 200
@@ -57,9 +66,46 @@ class Expression:
     _tree: exp.Expr = field(repr=False, compare=False)
     _boolean: bool = field(repr=False)
 
+    @property
+    def comparisons(self) -> tuple[tuple[str, str, float], ...]:
+        """Column, sign and number of every comparison of a column with a number."""
+        return tuple(found for node in self._tree.walk() for found in _comparisons(node))
+
+    @property
+    def is_conjunction(self) -> bool:
+        """Whether it says nothing but its :attr:`comparisons`, joined by AND."""
+        return all(_comparisons(part) for part in _joined_by_and(self._tree))
+
     def __call__(self, table: ir.Table) -> ir.Value:
         """Return the expression over `table`, whose columns are typed as when it was checked."""
         return _built(self._tree, table, self._where, self._text, self._boolean)
+
+
+def _comparisons(node: exp.Expr) -> list[tuple[str, str, float]]:
+    """Return what a node says of a column and numbers, if that is all that it says."""
+    if isinstance(node, exp.Between):
+        pairs = [(node.this, ">=", node.args["low"]), (node.this, "<=", node.args["high"])]
+    elif isinstance(node, exp.In):
+        pairs = [(node.this, "=", value) for value in node.expressions]
+    elif type(node) in _SIGNS:
+        pairs = [(node.this, _SIGNS[type(node)], node.expression)]
+    else:
+        return []
+    found = []
+    for left, sign, right in pairs:
+        left, right = left.unnest(), right.unnest()
+        if isinstance(right, exp.Column):
+            left, right, sign = right, left, _TURNED[sign]
+        if isinstance(left, exp.Column) and isinstance(right, exp.Literal) and right.is_number:
+            found.append((left.name, sign, float(right.this)))
+    return found if len(found) == len(pairs) else []
+
+
+def _joined_by_and(tree: exp.Expr) -> list[exp.Expr]:
+    tree = tree.unnest()
+    if isinstance(tree, exp.And):
+        return [*_joined_by_and(tree.this), *_joined_by_and(tree.expression)]
+    return [tree]
 
 
 def compile_expression(

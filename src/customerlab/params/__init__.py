@@ -15,14 +15,17 @@ from pydantic import ValidationError
 
 from customerlab.errors import CustomerlabError, nearest
 from customerlab.params.model import (
+    Agreed,
     ChurnTiming,
     ColumnSource,
     DataCleaning,
+    Department,
     Engine,
     InvalidCustomers,
     LayerRule,
     Params,
     Privacy,
+    RoundTo,
     Rule,
     Source,
 )
@@ -36,14 +39,17 @@ from customerlab.params.problems import (
 )
 
 __all__ = [
+    "Agreed",
     "ChurnTiming",
     "ColumnSource",
     "DataCleaning",
+    "Department",
     "Engine",
     "InvalidCustomers",
     "LayerRule",
     "Params",
     "Privacy",
+    "RoundTo",
     "Rule",
     "Source",
     "check_params",

@@ -113,6 +113,49 @@ class LayerRule(_Section):
     when: Text
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Department(_Section):
+    """What one department calls invalid, and what a common rule may cost it."""
+
+    name: Text
+    when: Text | None = Field(None, description="Its own rule for invalid customers.")
+    came_back_at_most: Share | None = Field(
+        None, description="Of the customers removed, so many may come back."
+    )
+    assets_lost_at_most: Share | None = Field(
+        None, description="Of all assets at the end, so much may belong to those removed."
+    )
+    spend_lost_at_most: Share | None = Field(
+        None, description="Of all spend after the landmark, so much may be theirs."
+    )
+    removed_at_least: Share | None = Field(
+        None, description="So many of the customers must be removed."
+    )
+    cost_saved_at_least: Money | None = Field(
+        None, description="So much contact cost must be saved in a year."
+    )
+
+
+class Agreed(_Section):
+    """The cut that people decided on."""
+
+    assets: Money | None = Field(None, description="Invalid with assets of at most so much ...")
+    spend_12m: Money | None = Field(None, description="(a shop: spend of at most so much)")
+    idle_months: int = Field(ge=1, description="... and no movement in so many months.")
+    by: Text = Field(description="Who agreed, and when.")
+
+
+class RoundTo(_Section):
+    """What counts as a round cut: a multiple of these."""
+
+    assets: Annotated[float, Field(gt=0)] | None = None
+    spend_12m: Annotated[float, Field(gt=0)] | None = None
+    idle_months: int = Field(1, ge=1)
+
+
 class InvalidCustomers(_Section):
     """Notebook 02. A rule left out is ours and is printed as ours."""
 
@@ -128,6 +171,26 @@ class InvalidCustomers(_Section):
     )
     not_movements: list[Text] = Field(
         ["interest", "fee"], description="Kinds of transaction that the customer did not make."
+    )
+    departments: list[Department] = Field(
+        [], description="Who must be able to accept the rule: their own rules and tolerances."
+    )
+    agreed: Agreed | None = Field(None, description="The rule that they agreed on, if they did.")
+    outcome_months: int = Field(
+        12, ge=1, le=120, description="Rules are judged by what followed in so many months."
+    )
+    round_to: RoundTo = Field(RoundTo(), description="A proposed cut is a multiple of these.")
+    contact_cost: Money | None = Field(
+        None, description="What keeping one customer in contact costs in a year."
+    )
+    asset_bands: list[Annotated[float, Field(gt=0)]] = Field(
+        [100, 1000, 10000, 100000],
+        min_length=2,
+        description="Limits of the bands of balances and assets; the first is a low account.",
+    )
+    well_off: Money = Field(10000, description="With more assets than this one is well off.")
+    control_share: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.2, description="Of the dormant to be woken, so many are held back as a control."
     )
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from customerlab.contract import TABLES
 from customerlab.errors import CustomerlabError, nearest
-from customerlab.params.model import ColumnSource, Params
+from customerlab.params.model import ColumnSource, InvalidCustomers, Params
 
 _EXPECTED = {
     "string_type": "text",
@@ -29,6 +29,9 @@ _PATTERNS = {
     "currency": "three capital letters such as CNY",
     "memory_limit": "a size such as 4GB",
 }
+#: Endings of the keys that take a share of a whole.
+_SHARES = ("back_at_most", "lost_at_most", "removed_at_least", "_share")
+_OUT_OF_RANGE = {"less_than_equal", "greater_than_equal", "float_type", "finite_number"}
 
 
 def problem(error: Any, node: yaml.Node | None) -> tuple[tuple[Any, ...], str]:
@@ -50,6 +53,8 @@ def problem(error: Any, node: yaml.Node | None) -> tuple[tuple[Any, ...], str]:
         return loc, f"expected {expected}, found {shown(value)}"
     if kind == "string_too_short":
         return loc, "expected text, found an empty one"
+    if name.endswith(_SHARES) and kind in _OUT_OF_RANGE:
+        return loc, f"expected a share from 0 to 1, such as 0.05 for 5 %, found {shown(value)}"
     if kind in _EXPECTED:
         found = f"expected {_EXPECTED[kind]}, found {shown(value)}"
         return loc, found + _trap(value, node, loc)
@@ -193,8 +198,30 @@ def cross_checks(params: Params) -> Iterator[tuple[tuple[Any, ...], str]]:
         if params.sources and name not in tables:
             text = f'"{name}" is not under sources{nearest(name, tables)}'
             yield ("data_cleaning", "drop_exact_repeats", i), text
+    yield from _invalid_customers(params.invalid_customers)
     if len(set(params.churn_timing.horizons_months)) < len(params.churn_timing.horizons_months):
         yield ("churn_timing", "horizons_months"), "a horizon stands twice"
+
+
+def _invalid_customers(section: InvalidCustomers) -> Iterator[tuple[tuple[Any, ...], str]]:
+    place = ("invalid_customers",)
+    names = [department.name for department in section.departments]
+    for i, department in enumerate(section.departments):
+        at = (*place, "departments", i)
+        if names.index(department.name) < i:
+            yield (*at, "name"), f'"{department.name}" stands twice'
+        if all(value is None for key, value in department if key != "name"):
+            yield at, "expected a rule (when) or at least one tolerance"
+        if department.cost_saved_at_least is not None and section.contact_cost is None:
+            text = "needs invalid_customers.contact_cost: what keeping one customer costs in a year"
+            yield (*at, "cost_saved_at_least"), text
+    agreed = section.agreed
+    if agreed is not None and (agreed.assets is None) == (agreed.spend_12m is None):
+        yield (*place, "agreed"), "expected exactly one of assets and spend_12m"
+    if agreed is not None and section.rules is not None:
+        yield (*place, "agreed"), "rules and agreed both say who is invalid; keep one of them"
+    if sorted(set(section.asset_bands)) != section.asset_bands:
+        yield (*place, "asset_bands"), "the limits must ascend, none twice"
 
 
 def _column_problems(column: str, spec: ColumnSource, params: Params) -> Iterator[str]:
