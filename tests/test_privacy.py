@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import math
+from decimal import Decimal
 
 import pandas as pd
 import pytest
 
 from customerlab.errors import CustomerlabError
-from customerlab.privacy import HIDDEN, mask_counts, refuse_personal_columns
+from customerlab.privacy import (
+    HIDDEN,
+    mask_counts,
+    refuse_personal_columns,
+    round_counts,
+    roundest,
+)
 
 
 def test_small_counts_are_masked_and_zero_is_nobody():
@@ -96,3 +104,54 @@ def test_an_amount_of_a_few_rows_is_hidden_where_nobody_counts_customers():
     # what was read is hidden too: less the clean it would tell the amount of the three
     assert masked.amount.tolist() == [HIDDEN, HIDDEN, 850.0]
     assert masked.customers.isna().all()
+
+
+def test_counts_side_by_side_are_rounded_to_whole_cells():
+    """By hand; negative ones are differences. Half a cell goes to the even one, as pandas does."""
+    counts = pd.Series([0, 4, 5, 6, 14, 15, 104, 1006, -6, -14])
+    rounded = round_counts(counts, 10)
+    assert rounded.tolist() == [0, 0, 0, 10, 10, 20, 100, 1010, -10, -10]
+    assert rounded.dtype == "int64"
+    assert round_counts(counts, 1).tolist() == counts.tolist()
+    assert round_counts(pd.Series([1, 2, 3, 4]), 3).tolist() == [0, 3, 3, 3]
+    assert ((round_counts(pd.Series(range(200)), 7) - range(200)).abs() <= 3.5).all()
+
+
+@pytest.mark.parametrize(
+    ("end", "following", "round_number"),
+    [
+        (97.31, 120, 100),
+        (97.31, 100, 98),
+        (97.31, 97.9, 97.4),
+        (97.31, 97.32, 97.31),
+        (100, 250, 100),
+        (123, 250, 200),
+        (123, 150, 130),
+        (0, 50, 0),
+        (0.97, 2, 1),
+        (-12.5, 3, -10),
+        (-5, 3, -5),
+        (99.5, math.inf, 100),
+        (1.1, 1.15, 1.1),
+        (16.26, 16.267, 16.26),  # 16.26 / 0.01 is 1626.0000000000002 to a computer
+        (math.inf, math.inf, math.inf),
+        (-math.inf, 5, -math.inf),
+    ],
+)
+def test_the_roundest_number_between_two_by_hand(end, following, round_number):
+    assert roundest(end, following) == round_number
+
+
+def digits(number: float) -> int:
+    """Return how many digits a person writes, zeros at either end not counted."""
+    return len(Decimal(repr(number)).normalize().as_tuple().digits)
+
+
+def test_no_number_between_two_has_fewer_digits_than_the_roundest():
+    """Oracle: every amount in cents between the two, tried one by one."""
+    for first, last in itertools.product(range(95, 121), repeat=2):
+        if first < last:
+            found = roundest(first / 100, last / 100)
+            assert first / 100 <= found < last / 100
+            fewest = min(digits(cents / 100) for cents in range(first, last))
+            assert digits(found) == fewest, (first / 100, last / 100, found)

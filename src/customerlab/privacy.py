@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from decimal import ROUND_CEILING, Decimal
 
 import numpy as np
 import pandas as pd
@@ -101,6 +103,32 @@ def mask_counts(
                 # what is not there need not be hidden
                 masked[other] = masked[other].mask(gone & frame[other].notna(), HIDDEN)
     return masked
+
+
+def round_counts(counts: pd.Series, min_cell: int) -> pd.Series:
+    """Return counts of customers rounded to a multiple of `min_cell`.
+
+    Where many overlapping groups are counted side by side, some differ by a single customer, and
+    hiding cells would leave little to read. Rounded, no difference tells of fewer than `min_cell`.
+    """
+    return (counts.astype(float) / min_cell).round().astype("int64") * min_cell
+
+
+def roundest(end: float, following: float) -> float:
+    """Return the number of fewest digits from `end` up to, and without, `following`.
+
+    As a limit between two groups it parts the customers as `end` does, is easier to say, and is
+    not the amount that some customer has.
+    """
+    if not math.isfinite(end) or end == 0:
+        return float(end)
+    exact = Decimal(repr(float(end)))
+    for digits in range(1, 18):
+        step = Decimal(1).scaleb(exact.adjusted() - digits + 1)
+        rounded = float((exact / step).to_integral_value(ROUND_CEILING) * step)
+        if end <= rounded < following:
+            return rounded
+    return float(end)
 
 
 def _small(values: np.ndarray, min_cell: int) -> np.ndarray:
