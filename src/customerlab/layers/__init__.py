@@ -5,6 +5,12 @@ potential_active, counted with the valid, and dormant. The funnel ends at the ac
 with lifetime value.
 """
 
+from customerlab.layers.accounts import (
+    account_sums,
+    count_accounts,
+    describe_accounts,
+    total_accounts,
+)
 from customerlab.layers.answers import check_layers, describe_layers, in_words
 from customerlab.layers.counts import (
     SUMS,
@@ -13,6 +19,7 @@ from customerlab.layers.counts import (
     row_differences,
     row_sums,
 )
+from customerlab.layers.preferences import certain, prefer, preference_sums
 from customerlab.layers.rules import (
     ACTIVE,
     LAYERS,
@@ -22,6 +29,15 @@ from customerlab.layers.rules import (
     describe_rules,
     layer_customers,
 )
+from customerlab.layers.splits import split_sums, split_valid
+from customerlab.layers.waking import (
+    count_arms,
+    count_returns,
+    describe_waking,
+    last_seen,
+    mask_returns,
+    propose_waking,
+)
 
 __all__ = [
     "ACTIVE",
@@ -29,14 +45,29 @@ __all__ = [
     "SUMS",
     "Definition",
     "Layers",
+    "account_sums",
+    "certain",
     "check_layers",
+    "count_accounts",
+    "count_arms",
     "count_invalid_rules",
     "count_layers",
+    "count_returns",
     "define_layers",
+    "describe_accounts",
     "describe_layers",
     "describe_rules",
+    "describe_waking",
     "in_words",
+    "last_seen",
     "layer_customers",
+    "mask_returns",
+    "prefer",
+    "preference_sums",
+    "propose_waking",
     "row_differences",
     "row_sums",
+    "split_sums",
+    "split_valid",
+    "total_accounts",
 ]

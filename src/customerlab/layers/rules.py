@@ -10,7 +10,7 @@ import pandas as pd
 
 from customerlab.conditions import Expression, compile_expression
 from customerlab.messages import Message, say
-from customerlab.params import InvalidCustomers
+from customerlab.params import Agreed, InvalidCustomers
 
 #: Our rules where the client has none. A bank's invalid rule is the one of the published case.
 _OURS: dict[str, dict[str, dict]] = {
@@ -118,7 +118,11 @@ def define_layers(
     def compiled(text: str, key: str) -> Expression:
         return compile_expression(text, schema, where=f"{where}.{key}", boolean=True)
 
-    if params.rules is None:
+    agreed = params.agreed
+    if agreed is not None:
+        name = say("agreed by {by}", by=agreed.by)
+        definitions = [Definition("invalid", name, compiled(agreed_when(agreed), "agreed"), False)]
+    elif params.rules is None:
         name, text = next(iter(ours["invalid"].items()))
         definitions = [Definition("invalid", name, compiled(text, "rules"), True)]
     else:
@@ -132,6 +136,12 @@ def define_layers(
         condition = compiled(own or text, key)
         definitions.append(Definition(purpose, name, condition, own is None))
     return tuple(definitions)
+
+
+def agreed_when(agreed: Agreed) -> str:
+    """Return the rule that people agreed on as a condition."""
+    column = "spend_12m" if agreed.assets is None else "assets"
+    return f"{column} <= {getattr(agreed, column):.15g} AND idle_months >= {agreed.idle_months}"
 
 
 _PURPOSES = {

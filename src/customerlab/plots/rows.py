@@ -72,7 +72,7 @@ def lay_rows(
         )
         left = min(widest, 0.36 * canvas.width) + 14
         right_margin = right + 14 if right else 14.0
-        name_width = [canvas.width if row.heading else left - 14 - row.indent for row in rows]
+        name_width = [canvas.width if row.heading else left - 13 - row.indent for row in rows]
     names = [
         canvas.lines(row.name, width, bold=row.heading)
         for row, width in zip(rows, name_width, strict=True)

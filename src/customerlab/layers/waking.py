@@ -1,0 +1,467 @@
+"""Waking the dormant: who came back before, and whom that suggests to approach now.
+
+That customers of a group came back does not show that anything woke them, nor that a contact
+would: hence the control, which is left alone and tells what the contact did.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+from statsmodels.stats.proportion import proportion_confint
+
+from customerlab.errors import CustomerlabError
+from customerlab.findings import Finding
+from customerlab.messages import say
+from customerlab.privacy import HIDDEN, mask_counts
+
+#: Stands where the data do not tell a product or a channel.
+UNKNOWN = "unknown"
+
+
+def last_seen(
+    customers: ir.Table, movements: ir.Table, accounts: ir.Table | None = None, *, day: dt.date
+) -> ir.Table:
+    """Return with what product and through what channel customers were last seen.
+
+    Parameters
+    ----------
+    customers : table
+        ``customer_id``, one row each; other columns are kept.
+    movements : table
+        Their own movements: see :func:`customerlab.customers.movements`.
+    accounts : table, optional
+        The clean canonical table.
+    day : date
+        Nothing later is looked at.
+
+    Returns
+    -------
+    table
+        `customers` with ``product`` (of the last movement that has one; of the oldest account
+        open on `day` where no movement has one; else :data:`UNKNOWN`) and ``channel`` (of the last
+        movement; :data:`UNKNOWN` where it has none, or the customer never moved). A movement's
+        product is its own, or else that of its account.
+    """
+    # of these customers only: most movements are others'
+    own = movements.semi_join(customers, "customer_id").select(*movements.columns)
+    moved = _moves(own.filter(own.occurred_at.date() <= day), accounts)
+    latest = _end_of_each(moved, latest=True)
+    product = _end_of_each(moved.filter(moved.product.notnull()), latest=True)
+    kept = [name for name in customers.columns if name not in {"product", "channel"}]
+    seen = _with(customers.select(*kept), product.select("customer_id", _moved="product"))
+    seen = _with(seen, latest.select("customer_id", _channel="channel"))
+    held = ibis.null("string")
+    if accounts is not None:
+        seen = _with(seen, _oldest_account(accounts, day))
+        held = seen["_held"]
+    return seen.select(
+        *kept,
+        product=ibis.coalesce(seen["_moved"], held, ibis.literal(UNKNOWN)),
+        channel=seen["_channel"].fill_null(UNKNOWN),
+    )
+
+
+def _moves(movements: ir.Table, accounts: ir.Table | None) -> ir.Table:
+    """Return ``customer_id``, ``occurred_at``, ``key``, ``product`` and ``channel``."""
+
+    def text(name: str) -> ir.StringValue:
+        return movements[name] if name in movements.columns else ibis.null("string")
+
+    moved = movements.select(
+        "customer_id",
+        "occurred_at",
+        key=text("transaction_id"),
+        account_id=text("account_id"),
+        product=text("product"),
+        channel=text("channel"),
+    )
+    if accounts is not None and "product" in accounts.columns and "account_id" in movements.columns:
+        of_account = accounts.select("account_id", _of_account="product")
+        joined = moved.left_join(of_account, "account_id")
+        moved = joined.mutate(product=ibis.coalesce(joined.product, joined["_of_account"]))
+    return moved.select("customer_id", "occurred_at", "key", "product", "channel")
+
+
+def _end_of_each(moved: ir.Table, *, latest: bool) -> ir.Table:
+    """Return the latest movement of each customer, or the first.
+
+    Of two at the same moment the one with the smaller id, then channel, then product: so that
+    every engine takes the same one.
+    """
+    at = moved.occurred_at.max() if latest else moved.occurred_at.min()
+    ends = moved.group_by("customer_id").aggregate(_at=at)
+    # only movements at that moment are put in order: a sort of all would not fit into memory
+    joined = moved.inner_join(ends, ["customer_id", ("occurred_at", "_at")])
+    moved = joined.select(*moved.columns)
+    ties = [ibis.asc(moved[name], nulls_first=False) for name in ("key", "channel", "product")]
+    place = ibis.row_number().over(group_by=moved.customer_id, order_by=ties)
+    numbered = moved.mutate(place=place)
+    return numbered.filter(numbered.place == 0).select(*moved.columns)
+
+
+def _oldest_account(accounts: ir.Table, day: dt.date) -> ir.Table:
+    """Return the product of each customer's oldest account open on `day`, as ``_held``."""
+
+    def date(name: str) -> ir.DateValue:
+        return accounts[name] if name in accounts.columns else ibis.null("date")
+
+    held = accounts.select(
+        "customer_id",
+        "account_id",
+        product=accounts.product if "product" in accounts.columns else ibis.null("string"),
+        opened_on=date("opened_on"),
+        closed_on=date("closed_on"),
+    )
+    held = held.filter(
+        held.product.notnull()
+        & (held.opened_on.isnull() | (held.opened_on <= day))
+        & (held.closed_on.isnull() | (held.closed_on > day))
+    )
+    age = ibis.asc(held.opened_on, nulls_first=False)
+    place = ibis.row_number().over(group_by=held.customer_id, order_by=[age, held.account_id])
+    numbered = held.mutate(place=place)
+    return numbered.filter(numbered.place == 0).select("customer_id", _held="product")
+
+
+def _with(left: ir.Table, right: ir.Table) -> ir.Table:
+    joined = left.left_join(right, "customer_id")
+    return joined.select(*left.columns, *[c for c in right.columns if c != "customer_id"])
+
+
+def count_returns(
+    past: ir.Table,
+    movements: ir.Table,
+    accounts: ir.Table | None = None,
+    *,
+    landmark: dt.date,
+    until: dt.date,
+) -> pd.DataFrame:
+    """Count which of those dormant at a landmark came back, by product and channel.
+
+    Parameters
+    ----------
+    past : table
+        One row per customer dormant at the landmark: ``customer_id`` and ``came_back`` (boolean).
+    movements, accounts
+        Of all time; see :func:`last_seen`.
+    landmark, until : date
+        What was known up to and including the landmark makes the group; what came after, up to
+        and including `until`, is the return.
+
+    Returns
+    -------
+    DataFrame
+        One row per group, the largest first: ``product`` and ``channel`` (see :func:`last_seen`),
+        ``customers``, ``came_back``, ``share`` with ``low`` and ``high`` (Wilson's 95 % interval:
+        1927, JASA 22, 209-212), ``woke_product`` and ``woke_channel``: each the most frequent one
+        in the first movement of those who came back (of equals the first by name;
+        :data:`UNKNOWN` only where no such movement has one, null where nobody came back).
+    """
+    seen = last_seen(past.select("customer_id", "came_back"), movements, accounts, day=landmark)
+    day = movements.occurred_at.date()
+    after = movements.filter((day > landmark) & (day <= until))
+    after = after.semi_join(past, "customer_id").select(*movements.columns)
+    back = _end_of_each(_moves(after, accounts), latest=False)
+    back = back.select("customer_id", _product="product", _channel="channel")
+    joined = _with(seen, back)
+    counted = (
+        joined.group_by(
+            "product",
+            "channel",
+            came_back=joined.came_back.fill_null(False),
+            woke_product=joined["_product"],
+            woke_channel=joined["_channel"],
+        )
+        .aggregate(n=lambda t: t.count())
+        .to_pandas()
+    )
+    rows = []
+    for (product, channel), group in counted.groupby(["product", "channel"]):
+        returned = group[group["came_back"]]
+        rows.append(
+            {
+                "product": product,
+                "channel": channel,
+                "customers": int(group["n"].sum()),
+                "came_back": int(returned["n"].sum()),
+                "woke_product": _most_frequent(returned, "woke_product"),
+                "woke_channel": _most_frequent(returned, "woke_channel"),
+            }
+        )
+    table = pd.DataFrame(rows, columns=[*_GROUP, "customers", "came_back", *_WOKE])
+    low, high = proportion_confint(table["came_back"], table["customers"], method="wilson")
+    share = table["came_back"] / table["customers"]
+    table = table.assign(share=share, low=low, high=high)
+    table = table[[*_GROUP, "customers", "came_back", "share", "low", "high", *_WOKE]]
+    order = table.sort_values(["customers", *_GROUP], ascending=[False, True, True])
+    return order.reset_index(drop=True)
+
+
+_GROUP = ("product", "channel")
+_WOKE = ("woke_product", "woke_channel")
+
+
+def _most_frequent(returned: pd.DataFrame, column: str) -> str | None:
+    if returned.empty:
+        return None
+    times = returned.groupby(column)["n"].sum()  # by name, without those that do not tell
+    return times.idxmax() if len(times) else UNKNOWN
+
+
+def mask_returns(returns: pd.DataFrame, *, min_cell: int) -> pd.DataFrame:
+    """Return the groups as they may be shown: a share would tell a count that is hidden.
+
+    Parameters
+    ----------
+    returns : DataFrame
+        From :func:`count_returns`.
+    min_cell : int
+        See :func:`customerlab.privacy.mask_counts`.
+
+    Returns
+    -------
+    DataFrame
+        With ``returned`` for ``came_back``, which elsewhere in the report is a share.
+    """
+    told = ["share", "low", "high", *_WOKE]
+    masked = mask_counts(
+        returns,
+        min_cell=min_cell,
+        counts=["customers", "came_back"],
+        with_them=told,
+        sums=[(None, list(range(len(returns))))],
+    )
+    gone = masked["came_back"].map(lambda count: isinstance(count, str))
+    for column in told:
+        masked[column] = masked[column].mask(gone & returns[column].notna(), HIDDEN)
+    return masked.rename(columns={"came_back": "returned"})
+
+
+def propose_waking(
+    dormant_now: ir.Table,
+    returns: pd.DataFrame,
+    *,
+    seed: int,
+    control_share: float,
+    min_customers: int,
+    notebook: str = "02_invalid_customers",
+) -> ir.Table:
+    """Return whom of the dormant to contact, and whom to leave alone as control.
+
+    Parameters
+    ----------
+    dormant_now : table
+        From :func:`last_seen` of those dormant at the snapshot: ``customer_id``, ``product`` and
+        ``channel``.
+    returns : DataFrame
+        From :func:`count_returns` (not masked).
+    seed : int
+    control_share : float
+        From 0 to below 1: about this share of the list is left alone.
+    min_customers : int
+        A group must have had so many in the past.
+    notebook : str
+        Lists of other notebooks draw other controls.
+
+    Returns
+    -------
+    table
+        ``customer_id``, ``reason`` (``dormant: <product>/<channel>`` of the last movement),
+        ``product`` and ``channel`` (what those of the group came back with and through), ``arm``
+        (``contact`` or ``control``). Only customers of groups that came back at least as often as
+        all the dormant did.
+
+    Raises
+    ------
+    CustomerlabError
+        When `control_share` is no share below 1.
+
+    Notes
+    -----
+    The arm follows from the first 32 bits of the MD5 of ``<seed>:<notebook>:<customer_id>``: the
+    same on every engine, whatever the order of rows, and known again without a list.
+    """
+    if not 0 <= control_share < 1:
+        raise CustomerlabError(
+            f"the control is a share from 0 to below 1 of the list, found {control_share}"
+        )
+    groups = _promising(returns, min_customers)[[*_GROUP, *_WOKE]]
+    chosen = ibis.memtable(groups, schema=ibis.schema(dict.fromkeys(groups.columns, "string")))
+    chosen = chosen.select(
+        _last_product="product",
+        _last_channel="channel",
+        _product="woke_product",
+        _channel="woke_channel",
+    )
+    listed = dormant_now.select("customer_id", *_GROUP).inner_join(
+        chosen, [("product", "_last_product"), ("channel", "_last_channel")]
+    )
+    digest = (ibis.literal(f"{seed}:{notebook}:") + listed.customer_id).hexdigest("md5")
+    limit = f"{int(control_share * 2**32):08x}"  # hexadecimal digits of one length order as numbers
+    reason = ibis.literal("dormant: ") + listed.product + ibis.literal("/") + listed.channel
+    return listed.select(
+        "customer_id",
+        reason=reason,
+        product=listed["_product"],
+        channel=listed["_channel"],
+        arm=(digest.substr(0, 8) < limit).ifelse("control", "contact"),
+    )
+
+
+def _promising(returns: pd.DataFrame, min_customers: int) -> pd.DataFrame:
+    """Return the groups that are large enough and came back at least as often as all."""
+    people, back = int(returns["customers"].sum()), int(returns["came_back"].sum())
+    # in whole numbers, so that a group that is like all is not lost to a rounding error
+    as_often = returns["came_back"] * people >= back * returns["customers"]
+    return returns[as_often & (returns["came_back"] > 0) & (returns["customers"] >= min_customers)]
+
+
+def count_arms(proposed: ir.Table) -> dict[str, int]:
+    """Return how many customers :func:`propose_waking` gives each arm."""
+    counted = proposed.group_by("arm").aggregate(n=proposed.count()).to_pandas()
+    arms = dict(zip(counted["arm"], counted["n"], strict=True))
+    return {arm: int(arms.get(arm, 0)) for arm in ("contact", "control")}
+
+
+def describe_waking(
+    returns: pd.DataFrame,
+    arms: dict[str, int],
+    *,
+    landmark: dt.date,
+    until: dt.date,
+    min_customers: int,
+    min_cell: int = 1,
+) -> tuple[Finding, ...]:
+    """Say how many dormant came back, which group most, and how many are proposed.
+
+    Parameters
+    ----------
+    returns : DataFrame
+        From :func:`count_returns` (not masked).
+    arms : dict of str to int
+        From :func:`count_arms`.
+    landmark, until : date
+        As for :func:`count_returns`.
+    min_customers : int
+        As for :func:`propose_waking`.
+    min_cell : int
+        A share is not said where fewer customers came back, or did not.
+
+    Returns
+    -------
+    tuple of Finding
+        ``invalid_customers.dormant_came_back`` and ``invalid_customers.dormant_group`` (share
+        with Wilson's 95 % interval; weak where it includes the share of all, for the group
+        was picked as the highest), ``invalid_customers.proposed_to_wake`` (number to contact).
+    """
+    people, back = int(returns["customers"].sum()), int(returns["came_back"].sum())
+    sayable = returns[
+        (returns["customers"] >= min_customers)
+        & (returns["came_back"] > 0)
+        & returns["came_back"].map(lambda count: _may_be_said(count, min_cell))
+        & (returns["customers"] - returns["came_back"]).map(lambda n: _may_be_said(n, min_cell))
+    ]
+    return (
+        _came_back(people, back, landmark, until, min_cell),
+        _best_group(sayable, people, back, min_customers),
+        Finding(
+            "invalid_customers.proposed_to_wake",
+            say(
+                "{contact:customers} dormant customers of groups that came back at least as often "
+                "as all are proposed for contact; {control:customers} more are held back as "
+                "control, to see what the contact does.",
+                **arms,
+            )
+            if sum(arms.values())
+            else say("No dormant customer is proposed for contact: no group of them came back."),
+            *(arms["contact"],) * 3,
+            unit="customers",
+            n=sum(arms.values()),
+            status="supported" if people >= min_customers else "not_enough_data",
+        ),
+    )
+
+
+def _may_be_said(count: int, min_cell: int) -> bool:
+    return count == 0 or count >= min_cell
+
+
+def _came_back(people: int, back: int, landmark: dt.date, until: dt.date, min_cell: int) -> Finding:
+    name = "invalid_customers.dormant_came_back"
+    days = {"landmark": landmark, "until": until}
+    if not people or not (_may_be_said(back, min_cell) and _may_be_said(people - back, min_cell)):
+        return Finding(
+            name,
+            say(
+                "{customers:customers} customers were dormant on {landmark:date}: too few to say "
+                "what share came back by {until:date}.",
+                customers=people,
+                **days,
+            ),
+            unit="percent",
+            n=people,
+            status="not_enough_data",
+        )
+    low, high = proportion_confint(back, people, method="wilson")
+    return Finding(
+        name,
+        say(
+            "Of {customers:customers} customers dormant on {landmark:date}, {back:customers} "
+            "({share:percent}) came back by {until:date}.",
+            customers=people,
+            back=back,
+            share=back / people,
+            **days,
+        ),
+        back / people,
+        float(low),
+        float(high),
+        unit="percent",
+        n=people,
+    )
+
+
+def _best_group(sayable: pd.DataFrame, people: int, back: int, min_customers: int) -> Finding:
+    name = "invalid_customers.dormant_group"
+    if sayable.empty:
+        return Finding(
+            name,
+            say(
+                "No group of at least {min:count} dormant customers can be named that came back.",
+                min=min_customers,
+            ),
+            unit="percent",
+            n=people,
+            status="not_enough_data",
+        )
+    # of equal shares the larger group, then by name: the table is in that order
+    best = sayable.sort_values("share", ascending=False, kind="stable").iloc[0]
+    return Finding(
+        name,
+        say(
+            "Most often came back those last seen with {product} through {channel}: "
+            "{share:percent} ({low:percent} to {high:percent}), against {all:percent} of all; most "
+            "of them through {woke}.",
+            product=_word(best["product"]),
+            channel=_word(best["channel"]),
+            share=best["share"],
+            low=best["low"],
+            high=best["high"],
+            all=back / people,
+            woke=_word(best["woke_channel"]),
+        ),
+        float(best["share"]),
+        float(best["low"]),
+        float(best["high"]),
+        unit="percent",
+        n=int(best["customers"]),
+        status="supported" if best["low"] > back / people else "weak",
+    )
+
+
+def _word(name: str) -> object:
+    return say("unknown") if name == UNKNOWN else name
