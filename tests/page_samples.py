@@ -12,6 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from customerlab import plots, report
 from customerlab.findings import Check, Finding
 from customerlab.messages import Words, say
+from customerlab.privacy import HIDDEN
 
 LEDGER = pd.DataFrame(
     [
@@ -63,6 +64,75 @@ LEAVERS = pd.DataFrame(
 )
 
 
+#: Two departments, the second of which accepts less; 500 and 6 months is all that both accept.
+SURFACE = pd.DataFrame(
+    [
+        {
+            "kind": "grid",
+            "cut": cut,
+            "idle_months": months,
+            "share_removed": 0.1 + 0.05 * row - 0.02 * months,
+            "accepted_by": ("零售部", "IT") if (row, months) == (2, 6) else ("零售部",) * (row < 3),
+        }
+        for row, cut in enumerate([0.0, 100.0, 500.0, 20_000.0])
+        for months in range(1, 7)
+    ]
+    + [
+        {
+            "kind": "department",
+            "name": "零售部",
+            "demand": say("at most {limit} of those removed come back", limit="1 %"),
+        },
+        {"kind": "department", "name": "IT", "demand": None},
+        {"kind": "own", "name": "零售部", "cut": 50.0, "idle_months": 6},
+        {"kind": "own", "name": "IT", "cut": math.nan, "idle_months": 3},
+        {"kind": "own", "name": "Finance & Co", "cut": 100.0, "idle_months": math.nan},
+        {"kind": "agreed", "cut": 100.0, "idle_months": 6},
+        {"kind": "proposed", "cut": 500.0, "idle_months": 6, "share_removed": 0.08},
+    ]
+).assign(worth="assets")
+BINS = pd.DataFrame(
+    {
+        "measure": [say("assets")] * 3 + [say("months without a movement")] * 2,
+        "level": [
+            *(say("all"), say("up to {high:number}", high=100), say("above {low:number}", low=100)),
+            *(say("up to {high:number}", high=8), say("above {low:number}", low=8)),
+        ],
+        "came_back": [0.03, HIDDEN, 0.12, 0.15, 0.02],
+        "came_back_low": [0.02, HIDDEN, 0.10, 0.11, 0.01],
+        "came_back_high": [0.04, HIDDEN, 0.14, 0.20, 0.03],
+        "is_bin": [False, True, True, True, True],
+        "cut": [100.0, math.nan, math.nan, math.nan, math.nan],
+        "cut_low": [80.0, math.nan, math.nan, math.nan, math.nan],
+        "cut_high": [120.0, math.nan, math.nan, math.nan, math.nan],
+    }
+)
+
+
+_BANDS = (
+    say("up to {high:number}", high=100),
+    say("{low:number} to {high:number}", low=100, high=10_000),
+    say("above {low:number}", low=10_000),
+)
+ACCOUNTS = pd.DataFrame(
+    {
+        "account_band": [band for band in _BANDS for _ in range(3)],
+        "customer_band": [*_BANDS] * 3,
+        "accounts": [23_569, 1_702, "<10", 0, 2_589, HIDDEN, 0, 0, 21],
+    }
+)
+PREFERENCES = pd.DataFrame(
+    [
+        (say("channel"), "手机银行 & app", "valid", 120.0, 110.0, 131.0),
+        (say("channel"), "手机银行 & app", "dormant", 80.0, 70.0, 91.0),
+        (say("channel"), "branch", "valid", HIDDEN, HIDDEN, HIDDEN),
+        (say("channel"), "branch", "dormant", 149.0, 140.0, 159.0),
+        (say("time of day"), say("night, 0 to 6 o'clock"), "valid", 100.0, 95.0, 105.0),
+    ],
+    columns=["dimension", "value", "layer", "index", "low", "high"],
+)
+
+
 def survival(*groups: str) -> pd.DataFrame:
     """Return curves that lose 1 %, 2 % ... of those at risk each month, for two years."""
     rows = []
@@ -84,6 +154,11 @@ def charts(words: Words) -> list[plots.Chart]:
         plots.survival_curves(survival("all"), words),
         plots.hazard_ratios(HAZARD, words),
         plots.leavers_by_group(LEAVERS, words),
+        plots.cut_surface(SURFACE, words),
+        plots.cut_surface(SURFACE[SURFACE["kind"] == "grid"], words),
+        plots.came_back_by_level(BINS, words),
+        plots.account_bands(ACCOUNTS, words),
+        plots.preferences(PREFERENCES, words),
     ]
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from customerlab import plan
+
 ROOT = Path(__file__).parent.parent
 CLIENT = "tiny"
 PARAMS = f"""\
@@ -49,8 +51,9 @@ write(data / "findings/01_data_cleaning.json", '["01"]')
 """,
     "02_invalid_customers": """\
 write(data / "customers.parquet", read(data / "clean/transactions.parquet")[:9])
-write(reports / "tables/layers.csv", "layer\\nvalid")
-write(reports / "tables/invalid_rules.csv", "rule\\nempty")
+write(data / f"actions/{snapshot}/invalid_customers.parquet", "nobody")
+for table in {TABLES}:
+    write(reports / f"tables/{table}.csv", "rule\\nempty")
 write(data / "findings/02_invalid_customers.json", '["02"]')
 """,
     "04_churn_timing": """\
@@ -69,7 +72,7 @@ for name in ("01_data_cleaning", "02_invalid_customers", "04_churn_timing"):
 
 _PARAMETERS = {
     "01_data_cleaning": 'sources = {}\ndata_cleaning = {"rules": []}',
-    "02_invalid_customers": "invalid_customers = {}",
+    "02_invalid_customers": "seed = 1\ninvalid_customers = {}",
     "04_churn_timing": 'invalid_customers = {}\nchurn_timing = {"idle_days": 1}',
     "99_summary": (
         'title = ""\nseed = 1\nsources = {}\ndata_cleaning = {}\ninvalid_customers = {}\n'
@@ -99,7 +102,7 @@ def write_notebook(root: Path, name: str, *, work: str = "", pause: float = 0) -
             new_markdown_cell("## Half-way"),
             new_code_cell(work or "1 + 1"),
             new_markdown_cell("## To the end\n```\n# no heading\n```"),
-            new_code_cell(_WORK[name]),
+            new_code_cell(_WORK[name].replace("{TABLES}", repr(plan.named(name).tables))),
         ],
         metadata={
             "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}

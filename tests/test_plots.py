@@ -44,7 +44,7 @@ def drawn() -> dict[str, list[str]]:
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_figures_are_sound_svg(drawn, language):
     pieces = [svg for html in drawn[language] for svg in svgs(html)]
-    assert len(pieces) == 12
+    assert len(pieces) == 2 * len(drawn[language]) > 0
     for svg in pieces:
         root = ElementTree.fromstring(svg)  # well-formed
         assert root.get("role") == "img"

@@ -15,6 +15,7 @@ from page_samples import (
     FINDINGS,
     HAZARD,
     PlainWords,
+    charts,
     groups_table,
     notebook,
     printed,
@@ -289,6 +290,7 @@ def test_pages_that_are_missing_say_why():
 
 # in a browser -------------------------------------------------------------------------------
 
+FIGURES = len(charts(LANGUAGES["en"]))
 needs_browser = pytest.mark.skipif(pdf.browser() is None, reason="no Chromium is installed")
 
 SMALLEST = """
@@ -316,7 +318,7 @@ def test_a_page_in_a_browser(tab: Tab, pages, language, width):
     assert tab.ask("document.documentElement.scrollWidth") <= width
     assert tab.ask("[...document.images].filter(i => !i.alt).length") == 0
     drawn = "[...document.querySelectorAll('svg')].filter(s => s.getClientRects().length)"
-    assert tab.ask(f"{drawn}.length") == 6  # the wide or the narrow drawing, never both
+    assert tab.ask(f"{drawn}.length") == FIGURES  # the wide or the narrow drawing, never both
     assert tab.ask(f"{drawn}.filter(s => !s.getAttribute('aria-label')).length") == 0
     assert tab.ask(MISPLACED) == []
     assert tab.ask(SMALLEST) >= 11
@@ -327,7 +329,7 @@ def test_a_page_on_paper(tab: Tab, pages):
     tab.open(pages["en"], 390)
     tab.call("Emulation.setEmulatedMedia", media="print")
     visible = "[...document.querySelectorAll({!r})].filter(s => s.getClientRects().length).length"
-    assert tab.ask(visible.format(".wide svg")) == 6
+    assert tab.ask(visible.format(".wide svg")) == FIGURES
     assert tab.ask(visible.format(".narrow svg")) == 0
     assert tab.ask("document.querySelector('details dd').checkVisibility()")
     tab.call("Emulation.setEmulatedMedia", media="")

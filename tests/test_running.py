@@ -71,10 +71,15 @@ def test_undisturbed_run_leaves_every_output(finished: Path) -> None:
         f"data/{CLIENT}/quarantine/transactions.parquet",
         f"data/{CLIENT}/customers.parquet",
         f"data/{CLIENT}/scores/churn_timing.parquet",
+        f"data/{CLIENT}/actions/2025-12-31/invalid_customers.parquet",
         *(f"data/{CLIENT}/findings/{name}.json" for name in ALL[:-1]),
         *(
             f"reports/{CLIENT}/tables/{name}.csv"
-            for name in ("cleaning_ledger", "layers", "invalid_rules", "survival")
+            for name in (
+                *("cleaning_ledger", "layers", "invalid_rules", "consensus", "departments"),
+                *("cut_surface", "cutpoints", "cut_over_time", "account_bands", "valid_split"),
+                *("layer_preferences", "dormant_returns", "survival"),
+            )
         ),
         f"reports/{CLIENT}/findings.json",
     }
@@ -224,6 +229,8 @@ def test_dropped_source_takes_its_pages_along(project: Path) -> None:
     )
     remove_leftovers(params, Paths(project, CLIENT))
     assert set(contents(project)) == {
+        # what was proposed stays: a later run sees what came of it
+        f"data/{CLIENT}/actions/2025-12-31/invalid_customers.parquet",
         f"data/{CLIENT}/findings/01_data_cleaning.json",
         f"reports/{CLIENT}/tables/cleaning_ledger.csv",
         f"reports/{CLIENT}/findings.json",

@@ -27,6 +27,7 @@ from customerlab.sources import resolve_files
 from customerlab.sources.delimited import DelimitedFiles
 from customerlab.sources.files import all_parquet, common_columns, text_literal
 from customerlab.sources.parquet import ParquetFiles
+from customerlab.validity import own_rules
 from customerlab.workspace import Lab
 from customerlab.workspace.intake import clean_sources, parse_sources
 
@@ -116,12 +117,10 @@ def _try_sections(lab: Lab, where: str) -> None:
         everyone = build_customers(
             tables, snapshot=params.snapshot, not_movements=settings.not_movements
         )
-        define_layers(
-            lab.keep(everyone),
-            settings,
-            is_bank="accounts" in tables,
-            where=f"{where}: invalid_customers",
-        )
+        kept = lab.keep(everyone)
+        at = f"{where}: invalid_customers"
+        define_layers(kept, settings, is_bank="accounts" in tables, where=at)
+        own_rules(settings.departments, dict(kept.schema().items()), where=at)
     if plan.answerable(plan.named("churn_timing"), params):
         observe_stays(tables, params, lab.keep, where=f"{where}: churn_timing")
 

@@ -53,7 +53,7 @@ def say(text: str, /, **values: Any) -> Message:
     too small to be shown, ``{n:count}`` for any other, ``{x:number}`` (``number0`` to
     ``number6`` for fixed decimals), ``{p:percent}`` (``percent0`` to ``percent2``; one decimal
     otherwise),
-    ``{m:money}``, ``{d:date}``; without one the value is put as text.
+    ``{m:money}``, ``{p:chance}`` (a p-value), ``{d:date}``; without one the value is put as text.
     """
     return Message(text, values)
 
@@ -120,6 +120,8 @@ class Words:
             return f"{amount} {self.currency}".rstrip()
         if spec == "customers" and 0 < value < self.min_cell:
             return f"<{self.min_cell}"
+        if spec == "chance":  # a p-value: how small is all that matters of a small one
+            return "<0.0001" if value < 0.0001 else self.format(value, "number4")
         if spec in {"count", "customers"}:
             return format_decimal(_exact(value), "#,##0", locale=self._locale)
         if spec.startswith("percent"):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +83,10 @@ class Paths:
     def scores(self, section: str) -> Path:
         """One row per customer from the notebook of `section`."""
         return self.data / "scores" / f"{section}.parquet"
+
+    def actions(self, section: str, snapshot: dt.date) -> Path:
+        """Return the place of what the notebook of `section` proposes to do for whom."""
+        return self.data / "actions" / snapshot.isoformat() / f"{section}.parquet"
 
     def findings(self, notebook: str) -> Path:
         """Return the place of the findings and checks of one notebook, merged by the summary."""

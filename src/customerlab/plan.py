@@ -76,8 +76,20 @@ NOTEBOOKS = (
         say("Which customers are real?"),
         needs=_any_of("customers", "accounts", "transactions"),
         after=("01_data_cleaning",),
-        keys=(*_COMMON, "invalid_customers"),
-        tables=("layers", "invalid_rules"),
+        keys=(*_COMMON, "seed", "invalid_customers"),
+        tables=(
+            "layers",
+            "invalid_rules",
+            "consensus",
+            "departments",
+            "cut_surface",
+            "cutpoints",
+            "cut_over_time",
+            "account_bands",
+            "valid_split",
+            "layer_preferences",
+            "dormant_returns",
+        ),
     ),
     Notebook(
         "04_churn_timing",
@@ -226,7 +238,10 @@ def results(notebook: Notebook, params: Params, paths: Paths) -> tuple[Path, ...
     tables = sorted(given(params))
     files = {
         "data_cleaning": [*map(paths.clean, tables), *map(paths.quarantine, tables)],
-        "invalid_customers": [paths.customers],
+        "invalid_customers": [
+            paths.customers,
+            paths.actions("invalid_customers", params.snapshot),
+        ],
         "churn_timing": [paths.scores("churn_timing")],
     }
     return (*files[notebook.section], paths.findings(notebook.name))

@@ -30,7 +30,11 @@ class Question:
 QUESTIONS = (
     Question(
         say("Which customers to value, and which to give up?"),
-        ("invalid_customers.customers_left", "invalid_customers.active"),
+        (
+            "invalid_customers.customers_left",
+            "invalid_customers.active",
+            "invalid_customers.consensus_cut",
+        ),
         ("02_invalid_customers",),
     ),
     Question(
@@ -84,6 +88,24 @@ def propose(findings: Iterable[Finding]) -> tuple[Message, ...]:
                 "Leave the {removed:customers} invalid customers out of every count and every "
                 "campaign; they stay listed in data/.",
                 removed=left.n - left.value,
+            )
+        )
+    cut = by_id.get("invalid_customers.consensus_cut")
+    if cut and cut.status == "supported":
+        proposals.append(
+            say(
+                "Put this before the departments: {answer} What they decide goes into the "
+                "parameters under agreed.",
+                answer=cut.text,
+            )
+        )
+    waking = by_id.get("invalid_customers.proposed_to_wake")
+    if waking and isinstance(waking.value, int) and waking.value > 0:
+        proposals.append(
+            say(
+                "Contact the {count:customers} dormant customers on the list in data/, and leave "
+                "its control group alone.",
+                count=waking.value,
             )
         )
     leavers = sorted(id_ for id_ in by_id if id_.startswith("churn_timing.leave_within"))

@@ -13,6 +13,7 @@ from typing import Any
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
 import pandas as pd
 from IPython.display import DisplayHandle
 
@@ -120,6 +121,7 @@ class Lab:
     def engine(self) -> ibis.BaseBackend:
         """The engine, in memory, with the threads and memory that the parameters allow."""
         spill = self.paths.data / ".engine" / self.notebook
+        spill.parent.mkdir(parents=True, exist_ok=True)  # DuckDB makes only the last folder
         settings: dict[str, Any] = {"temp_directory": str(spill)}
         if self.params.engine.threads:
             settings["threads"] = self.params.engine.threads
@@ -130,6 +132,11 @@ class Lab:
         engine = ibis.duckdb.connect(**settings)
         engine.raw_sql("SET TimeZone = 'UTC'")  # a time with a zone means the same everywhere
         return engine
+
+    @cached_property
+    def rng(self) -> np.random.Generator:
+        """The one random generator of this notebook, seeded by the parameters."""
+        return np.random.default_rng(self.params.seed)
 
     # what comes in ---------------------------------------------------------------------------
 
@@ -222,6 +229,13 @@ class Lab:
             say("{count:customers} customers were scored; the scores stay in data/.", count=count)
         )
 
+    def save_actions(self, proposed: ir.Table) -> ir.Table:
+        """Write what is proposed for whom, so that a later run sees what came of it."""
+        path = self.paths.actions(self.section, self.params.snapshot)
+        return self.write(
+            path, proposed.mutate(notebook=ibis.literal(self.notebook)), ["customer_id"]
+        )
+
     def say(self, *messages: Message) -> report.Shown:
         """Show sentences in the report's language."""
         return report.Shown("".join(report.note(m, self.words).html for m in messages))
@@ -286,12 +300,14 @@ class Lab:
         ----------
         frame : DataFrame
         columns : sequence of str, optional
-            Which columns, in which order; all when left out. Headings and formats are those of
-            :data:`customerlab.headings.COLUMNS`; a client's own column keeps its name.
+            Which columns, in which order; left out, all but the ends of intervals. Headings and
+            formats are those of :data:`customerlab.headings.COLUMNS`; a client's own column keeps
+            its name.
         **shown
             ``caption`` and ``intervals`` of :func:`customerlab.report.show_table`.
         """
-        chosen = list(frame.columns) if columns is None else list(columns)
+        ends = {end for pair in (shown.get("intervals") or {}).values() for end in pair}
+        chosen = [c for c in frame.columns if c not in ends] if columns is None else list(columns)
         known = {name: COLUMNS.get(name, (name, "text")) for name in chosen}
         headings = {name: heading for name, (heading, _) in known.items()}
         formats = {name: unit for name, (_, unit) in known.items()}

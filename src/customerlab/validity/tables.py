@@ -1,0 +1,398 @@
+"""The tables of the judgement, with counts rounded so that no single customer shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+from statsmodels.stats.proportion import proportion_confint
+
+from customerlab.layers import Definition
+from customerlab.messages import Message, say
+from customerlab.privacy import HIDDEN, round_counts, roundest
+from customerlab.validity.consensus import holds
+from customerlab.validity.cutpoints import bin_monotone, bootstrap_cut
+from customerlab.validity.departments import Rule
+from customerlab.validity.judgement import Judgement
+from customerlab.validity.robust import downstream
+from customerlab.validity.selected import select_cut
+from customerlab.validity.surface import MEASURES, Outcomes
+
+#: Column of an estimate to the columns of its interval.
+INTERVALS = {name: (f"{name}_low", f"{name}_high") for name in MEASURES if name != "cost_saved"}
+
+#: What a page shows of :func:`consensus_table`: at the landmark, and at the snapshot.
+CONSENSUS_SHOWN = (
+    *("rule", "cut", "idle_months", "customers", "share_removed", "came_back", "assets_lost"),
+    *("spend_lost", "cost_saved", "met"),
+)
+CONSENSUS_AFTER = (
+    *("rule", "cut", "idle_months", "churn_rate", "left", "active", "dormant"),
+    *("assets_each", "spend_each"),
+)
+_OUTCOMES = (
+    "customers",
+    *(column for name, ends in INTERVALS.items() for column in (name, *ends)),
+    "cost_saved",
+)
+_AFTER = ("left", "active", "dormant", "assets_each", "spend_each")
+
+
+def _nothing(*columns: str) -> pd.DataFrame:
+    """Return a table without rows, for a client whose data show no past."""
+    return pd.DataFrame(columns=list(columns))
+
+
+def outcomes_table(outcomes: Outcomes, min_cell: int) -> pd.DataFrame:
+    """Return what each rule would have done, one row per rule.
+
+    Rules that differ by a few customers stand side by side, so every count of customers is
+    rounded to a multiple of `min_cell`, and shares are of rounded counts.
+
+    Returns
+    -------
+    DataFrame
+        ``customers`` removed; ``share_removed``, ``came_back``, ``assets_lost``, ``spend_lost``,
+        each with the ends of its 95 % interval (:data:`INTERVALS`); ``cost_saved`` (money a
+        year). A share is ``hidden`` where rounding could move it by more than half of its
+        interval: it rests on too few customers.
+    """
+    removed, returned = outcomes.removed, outcomes.returned
+    people = round_counts(pd.Series(removed), min_cell).to_numpy()
+    back = round_counts(pd.Series(returned), min_cell).to_numpy()
+    few = (removed > 0) & (removed < min_cell)
+    exact = outcomes.estimates
+    with np.errstate(invalid="ignore", divide="ignore"):  # nobody removed: no share of them
+        rounded = {
+            "share_removed": people / outcomes.customers,
+            "came_back": np.where(removed > 0, back / removed, np.nan),
+        }
+        coarse = {
+            "share_removed": min_cell / 2 / np.full(removed.shape, outcomes.customers),
+            "came_back": min_cell / 2 / removed,
+        }
+        table = pd.DataFrame({"customers": people})
+        for name, ends in INTERVALS.items():
+            low, high = outcomes.interval(name)
+            hidden = few | (coarse[name] > (high - low) / 2 if name in coarse else False)
+            for column, value in zip(
+                (name, *ends), (rounded.get(name, exact[name]), low, high), strict=True
+            ):
+                table[column] = hide(value.round(_DECIMALS), hidden)
+        saved = exact["cost_saved"] / removed * people
+    table["cost_saved"] = hide(np.where(removed > 0, saved, exact["cost_saved"]).round(2), few)
+    return table
+
+
+_DECIMALS = 4
+
+
+def _few(people: pd.Series, back: pd.Series, min_cell: int) -> np.ndarray:
+    """Say where too few customers came back, or did not, to show which share did."""
+    parts = [(part > 0) & (part < min_cell) for part in (people, back, people - back)]
+    return np.logical_or.reduce(parts)
+
+
+def hide(values: np.ndarray | pd.Series, where: np.ndarray | pd.Series) -> pd.Series:
+    """Return numbers with ``hidden`` in some places; what is not there need not be hidden."""
+    shown = pd.Series(values).astype(object)
+    return shown.mask(np.asarray(where) & pd.notna(pd.Series(values)).to_numpy(), HIDDEN)
+
+
+def departments_table(judgement: Judgement | Message, min_cell: int) -> pd.DataFrame:
+    """Return what each department's own rule does, and which customers whose rules remove.
+
+    Returns
+    -------
+    DataFrame
+        ``department``, ``condition``, the columns of :func:`outcomes_table`, ``met`` (share of
+        resamples in which the rule meets the department's own demands), ``gain`` (customers that
+        the proposed rule removes beyond this one; negative where fewer); then one row per
+        combination of own rules, without a condition: those whom just these rules remove.
+    """
+    if isinstance(judgement, Message):
+        return _nothing("department", "condition", *_OUTCOMES, "met", "gain")
+    judged = judgement.judged
+    names = [one.name for one in judgement.settings.departments]
+    rules = [(i, rule) for i, rule in enumerate(judged.rules) if rule.name in names]
+    places = [i for i, _ in rules]
+    table = outcomes_table(judged.outcomes, min_cell).iloc[places].reset_index(drop=True)
+    table.insert(0, "department", [rule.name for _, rule in rules])
+    table.insert(1, "condition", [rule.sql for _, rule in rules])
+    demands = judgement.consensus.demands
+    table["met"] = [
+        holds(judged.outcomes, own)[i] if own else np.nan
+        for i, rule in rules
+        for own in ([d for d in demands if d.department == rule.name],)
+    ]
+    if judgement.proposed is not None:
+        removed = judged.outcomes.removed
+        gain = removed[judgement.place(judgement.proposed)] - removed[places]
+        table["gain"] = round_counts(pd.Series(gain, dtype=float), min_cell)
+    if len(rules) < 2:
+        return table
+    together = _combinations(judgement, rules, min_cell)
+    return pd.concat([table, together], ignore_index=True)
+
+
+def _combinations(
+    judgement: Judgement, rules: Sequence[tuple[int, Rule]], min_cell: int
+) -> pd.DataFrame:
+    """Return whom which of the departments' rules remove together."""
+    places = [i for i, _ in rules]
+    total = max(judgement.judged.outcomes.customers, 1)
+    counted = judgement.judged.together
+    grouped = counted.groupby(places)[["customers", "came_back"]].sum().reset_index()
+    grouped = grouped[grouped[places].any(axis=1)]
+    grouped = grouped.sort_values(["customers", *places], ascending=False)
+    people, back = (grouped[name].reset_index(drop=True) for name in ("customers", "came_back"))
+    rounded = {
+        name: round_counts(part, min_cell) for name, part in (("all", people), ("back", back))
+    }
+    names = [
+        _who([rule.name for i, rule in rules if line[i]], len(rules))
+        for line in grouped[places].to_dict("records")
+    ]
+    return pd.DataFrame(
+        {
+            "department": names,
+            "customers": rounded["all"],
+            "share_removed": (rounded["all"] / total).round(_DECIMALS),
+            "came_back": hide(
+                (rounded["back"] / people).round(_DECIMALS), _few(people, back, min_cell)
+            ),
+        }
+    )
+
+
+def _who(names: Sequence[Message | str], count: int) -> Message:
+    joined: Message | str = names[0]
+    for name in names[1:]:
+        joined = say("{some} and {more}", some=joined, more=name)
+    if len(names) == count:
+        return say("By all: {names}", names=joined)
+    return say("Only by {names}", names=joined)
+
+
+def consensus_table(
+    judgement: Judgement | Message,
+    customers: ir.Table,
+    definitions: tuple[Definition, ...],
+    min_cell: int,
+) -> pd.DataFrame:
+    """Return the proposed rule beside the one in force and its neighbours.
+
+    Parameters
+    ----------
+    judgement : Judgement
+    customers : table
+        One row per customer as of the snapshot.
+    definitions : tuple of Definition
+        The rules in force.
+    min_cell : int
+
+    Returns
+    -------
+    DataFrame
+        ``rule``, ``cut`` (of worth) and ``idle_months`` (missing where the rule is no pair of
+        cuts), the columns of :func:`outcomes_table`, ``met`` (share of resamples in which all
+        demands are met), ``churn_rate`` (of the customers kept at the landmark, those without a
+        movement since) and, at the snapshot, ``left``, ``active`` and ``dormant`` customers,
+        rounded, with ``assets_each`` and ``spend_each`` per customer left.
+    """
+    if isinstance(judgement, Message):
+        return _nothing("rule", "cut", "idle_months", *_OUTCOMES, "met", "churn_rate", *_AFTER)
+    judged = judgement.judged
+    wanted = (judgement.proposed, judgement.in_force, *judgement.near)
+    rules = [rule for rule in wanted if rule in judged.rules]
+    places = [judgement.place(rule) for rule in rules]
+    pairs = [rule.cut(judgement.surface.worth) or (np.nan, 0) for rule in rules]
+    table = outcomes_table(judged.outcomes, min_cell).iloc[places].reset_index(drop=True)
+    table.insert(0, "rule", [rule.name for rule in rules])
+    table.insert(1, "cut", [cut for cut, _ in pairs])
+    table.insert(2, "idle_months", [months or np.nan for _, months in pairs])
+    demands = judgement.consensus.demands
+    table["met"] = holds(judged.outcomes, demands)[places] if demands else np.nan
+    table["churn_rate"] = _churn_rate(judged.outcomes, min_cell)[places]
+    after = downstream(customers, definitions, rules)
+    for name in ("left", "active", "dormant"):
+        after[name] = round_counts(after[name], min_cell)
+    return table.join(after.drop(columns="invalid_now"))
+
+
+def _churn_rate(outcomes: Outcomes, min_cell: int) -> np.ndarray:
+    """Return which share of those kept made no movement since, from rounded counts."""
+    removed, returned = (
+        round_counts(pd.Series(counts), min_cell).to_numpy()
+        for counts in (outcomes.removed, outcomes.returned)
+    )
+    kept = outcomes.customers - removed
+    stayed = np.minimum(outcomes.customers_returned - returned, kept)
+    return np.where(kept > 0, 1 - stayed / np.maximum(kept, 1), np.nan).round(_DECIMALS)
+
+
+def surface_table(judgement: Judgement | Message, min_cell: int) -> pd.DataFrame:
+    """Return the numbers behind the picture of the surface.
+
+    Returns
+    -------
+    DataFrame
+        ``cut``, ``idle_months``, the columns of :func:`outcomes_table`, ``met`` (share of
+        resamples in which all demands are met) and ``nearly_as_good``.
+    """
+    if isinstance(judgement, Message):
+        return _nothing("cut", "idle_months", *_OUTCOMES, "met", "nearly_as_good")
+    surface = judgement.surface
+    flat = _flattened(surface.outcomes)
+    table = outcomes_table(flat, min_cell)
+    rows, columns = np.indices(surface.outcomes.removed.shape)
+    table.insert(0, "cut", surface.cuts[rows.ravel()])
+    table.insert(1, "idle_months", surface.idle[columns.ravel()])
+    consensus = judgement.consensus
+    return table.assign(met=consensus.confidence.ravel(), nearly_as_good=consensus.region.ravel())
+
+
+def _flattened(outcomes: Outcomes) -> Outcomes:
+    count = outcomes.removed.size
+    return Outcomes(
+        {name: values.reshape(count) for name, values in outcomes.estimates.items()},
+        {name: values.reshape(-1, count) for name, values in outcomes.resampled.items()},
+        outcomes.removed.reshape(count),
+        outcomes.returned.reshape(count),
+        outcomes.customers,
+        outcomes.customers_returned,
+    )
+
+
+def over_time_table(judgement: Judgement | Message, min_cell: int) -> pd.DataFrame:
+    """Return how the subject would have done at other landmarks, counts rounded.
+
+    Returns
+    -------
+    DataFrame
+        ``landmark``, ``months`` watched, and the columns of :func:`outcomes_table`.
+    """
+    columns = ("landmark", "months", *_OUTCOMES[:-1])
+    if isinstance(judgement, Message) or not judgement.over_time:
+        return _nothing(*columns)
+    rows = [
+        outcomes_table(one.outcomes, min_cell).assign(landmark=one.landmark, months=one.months)
+        for one in judgement.over_time
+    ]
+    return pd.concat(rows, ignore_index=True)[list(columns)]
+
+
+def cutpoints_table(
+    judgement: Judgement | Message, rng: np.random.Generator, min_cell: int
+) -> pd.DataFrame:
+    """Return where the data themselves cut, for each measure alone, among the quiet customers.
+
+    Returns
+    -------
+    DataFrame
+        Per measure two rows of the maximally selected rank statistic (up to the cut, above it) and
+        one per bin of the monotone binning: ``measure``, ``method``, ``level``, ``customers``
+        (rounded), ``came_back`` with the 95 % interval of the share (Wilson); in the first row
+        also ``cut`` with ``cut_low`` and ``cut_high``, ``statistic`` and ``p_value``. Idle months
+        are cut from below: at ``cut`` or more.
+    """
+    columns = [
+        *("measure", "method", "level", "cut", "cut_low", "cut_high", "statistic", "p_value"),
+        *("customers", "came_back", "came_back_low", "came_back_high"),
+    ]
+    if isinstance(judgement, Message):
+        return _nothing(*columns)
+    parts = [
+        part.assign(measure=MEASURE_NAMES[measure])
+        for measure, counted in judgement.quiet().items()
+        for part in (
+            _selected(counted, rng, whole=measure == "idle_months"),
+            _binned(counted, whole=measure == "idle_months"),
+        )
+        if len(part)
+    ]
+    if not parts:
+        return _nothing(*columns)
+    table = pd.concat(parts, ignore_index=True)
+    few_back = _few(table["n"], table["events"], min_cell)
+    shares = {
+        "came_back": table["events"] / table["n"],
+        "came_back_low": table["low_share"],
+        "came_back_high": table["high_share"],
+    }
+    table = table.assign(
+        customers=round_counts(table["n"], min_cell),
+        **{name: hide(share.round(_DECIMALS), few_back) for name, share in shares.items()},
+    )
+    return table.reindex(columns=columns)
+
+
+def bins_to_draw(table: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`cutpoints_table` ready to be drawn: which rows are bins."""
+    return table.assign(is_bin=table["method"].map(lambda method: method == _BINNED))
+
+
+MEASURE_NAMES = {
+    "assets": say("assets"),
+    "spend_12m": say("spend in the last 12 months"),
+    "idle_months": say("months without a movement"),
+}
+_SELECTED = say("best single cut (maximally selected rank statistic)")
+_BINNED = say("bins in which the share only rises or falls")
+
+
+#: Shares of the quiet customers below the cuts that are tried: most may have been idle for ever.
+_SEARCHED = {"minprop": 0.02, "maxprop": 0.98}
+
+
+def _selected(counted: pd.DataFrame, rng: np.random.Generator, *, whole: bool) -> pd.DataFrame:
+    """Return both sides of the best single cut; no rows where there is none."""
+    chosen = select_cut(counted, **_SEARCHED)
+    if not np.isfinite(chosen.cut):
+        return pd.DataFrame()
+    ends = [chosen.cut, *bootstrap_cut(counted, rng, **_SEARCHED)]
+    # removed are those idle for more months than the low side
+    cut, low, high = (end + 1 if whole else _roundest(end, counted["x"]) for end in ends)
+    below = counted["x"] <= chosen.cut
+    sums = [counted.loc[side, ["n", "events"]].sum() for side in (below, ~below)]
+    sides = pd.DataFrame(sums).reset_index(drop=True)
+    ends = proportion_confint(sides["events"], sides["n"], method="wilson")
+    side = chosen.cut if whole else cut
+    return sides.assign(
+        method=_SELECTED,
+        level=[_level(-np.inf, side), _level(side, np.inf)],
+        cut=[cut, np.nan],
+        cut_low=[low, np.nan],
+        cut_high=[high, np.nan],
+        statistic=[chosen.statistic, np.nan],
+        p_value=[chosen.p, np.nan],
+        low_share=ends[0],
+        high_share=ends[1],
+    )
+
+
+def _binned(counted: pd.DataFrame, *, whole: bool) -> pd.DataFrame:
+    bins = bin_monotone(counted)
+    ends = bins[["low", "high"]].to_numpy()
+    if not whole:
+        ends = np.array([[_roundest(end, counted["x"]) for end in pair] for pair in ends])
+    levels = [_level(low, high) for low, high in ends]
+    return bins.drop(columns=["low", "high"]).assign(method=_BINNED, level=levels)
+
+
+def _roundest(end: float, x: pd.Series) -> float:
+    """Return the roundest number that parts the customers as `end` does."""
+    above = x[x > end]
+    return roundest(end, float(above.min()) if len(above) else np.inf)
+
+
+def _level(low: float, high: float) -> Message:
+    if np.isinf(low) and np.isinf(high):
+        return say("all")
+    if np.isinf(low):
+        return say("up to {high:number}", high=high)
+    if np.isinf(high):
+        return say("above {low:number}", low=low)
+    return say("above {low:number}, up to {high:number}", low=low, high=high)
