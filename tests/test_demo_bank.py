@@ -264,10 +264,13 @@ def test_the_rules_at_the_landmark_are_counted_as_pandas_counts_them(project):
         "Finance": assets <= 100,
     }.items():
         row = shown.loc[name]
-        assert abs(float(row["customers"]) - removed.sum()) <= CLIENTS["demo_bank"] / 2, name
-        assert float(row["share_removed"]) == pytest.approx(removed.mean(), abs=5.1e-5), name
+        # counts are rounded to tens, and shares are of rounded counts; the table has four decimals
+        assert abs(float(row["customers"]) - removed.sum()) <= 5, name
+        share = float(row["customers"]) / len(people)
+        assert float(row["share_removed"]) == pytest.approx(share, abs=5.1e-5), name
         if row["came_back"] != HIDDEN:
-            assert float(row["came_back"]) == pytest.approx(back[removed].mean(), abs=5.1e-5), name
+            returned = float(row["came_back"]) * removed.sum()
+            assert abs(returned - back[removed].sum()) <= 5 + 5e-5 * removed.sum(), name
     assert (shown["came_back"][["IT", "Finance"]] != HIDDEN).all()
 
 
@@ -590,7 +593,9 @@ def test_no_difference_gives_a_masked_count_away(project, client):
     said = [f["text"] for id_, f in findings(project, client).items() if id_ in funnel_ids]
     # up to the end of the funnel; what follows counts other things, or rounds
     texts = page_texts(project, client, "02_invalid_customers")
-    end = next(i for i, text in enumerate(texts) if text in {"What would have happened", "回头看会怎样"})
+    end = next(
+        i for i, text in enumerate(texts) if text in {"What would have happened", "当时会发生什么"}
+    )
     said += [text for text in texts[:end] if "," in text]
     numbers = {float(n.replace(",", "")) for text in said for n in re.findall(r"[\d,]*\d", text)}
     numbers |= set(funnel.dropna())

@@ -107,6 +107,14 @@ def test_a_table_without_a_day_stays_as_it_is(con):
     assert as_of({"products": table}, LANDMARK)["products"].to_pandas().equals(table.to_pandas())
 
 
+def test_prepared_tables_know_no_calendar_and_are_left_out(con):
+    frame = pd.DataFrame({"customer_id": ["a"]})
+    names = ["customers", "durations", "survey", "experiment"]
+    assert set(names) <= set(TABLES)
+    tables = {name: con.create_table(ibis.util.gen_name(name), frame) for name in names}
+    assert set(as_of(tables, LANDMARK)) == {"customers"}
+
+
 # --- how far back the data show
 
 
@@ -283,6 +291,40 @@ def test_without_balances_spend_is_the_worth_and_nothing_is_known_of_assets(hand
     assert frame.loc[frame.index != "closes", "assets"].isna().all()
     assert frame.assets_after.isna().all()
     assert float(frame.spend_after["moves"]) == 37
+
+
+def test_where_nobody_was_known_there_is_no_past(hand_made):
+    """The data go back far enough, and everybody joined later, or on a day that nothing tells."""
+    later = ibis.date("2025-01-01")
+    tables = hand_made | {
+        "customers": hand_made["customers"].mutate(joined_on=later),
+        "accounts": hand_made["accounts"].mutate(opened_on=later),
+    }
+    assert looked_back(tables, snapshot=dt.date(2025, 6, 30)) is None
+    nothing = {k: t for k, t in hand_made.items() if k in ("customers", "transactions")}
+    nothing["customers"] = nothing["customers"].mutate(joined_on=ibis.null("date"))
+    nothing["transactions"] = nothing["transactions"].mutate(customer_id=ibis.literal("another"))
+    assert looked_back(nothing, snapshot=dt.date(2025, 6, 30)) is None
+
+
+@pytest.mark.parametrize(("known", "worth"), [(0, "spend_12m"), (3, "spend_12m"), (4, "assets")])
+def test_assets_are_the_worth_where_half_of_the_customers_have_them(hand_made, known, worth):
+    """By hand: of seven customers four are half of them, three are not."""
+    owners = ["moves", "gets interest", "wakes", "returns goods"][:known]
+    tables = hand_made | {
+        name: hand_made[name].filter(hand_made[name].account_id.isin(owners))
+        for name in ("accounts", "balances")
+    }
+    # whose account is gone is dated by the customers table
+    tables["customers"] = tables["customers"].mutate(
+        joined_on=(tables["customers"].customer_id == "dated by an account").ifelse(
+            ibis.date("2020-01-01"), tables["customers"].joined_on
+        )
+    )
+    found = looked_back(tables, snapshot=dt.date(2025, 6, 30))
+    frame = by_customer(found.customers)
+    assert len(frame) == 7 and frame.assets.notna().sum() == known
+    assert found.worth == worth
 
 
 # --- looking back, by plain pandas, and with rows changed at random

@@ -256,6 +256,17 @@ def compare_agreed(judgement: Judgement | Message, min_cell: int) -> tuple[Findi
                 proposed=back[there],
             ),
         )
+    saved = shown["cost_saved"]
+    if judgement.settings.contact_cost is not None and HIDDEN not in (saved[at], saved[there]):
+        text = say(
+            "{some} {more}",
+            some=text,
+            more=say(
+                "It saves {agreed:money} of contact cost a year, against {proposed:money}.",
+                agreed=saved[at],
+                proposed=saved[there],
+            ),
+        )
     return (
         Finding(
             f"{_SECTION}.agreed_instead",
