@@ -596,7 +596,6 @@ PLAIN = {
     "assets NOT BETWEEN 0 AND 100": False,
     "assets BETWEEN 0 AND quantity": False,
     "visits IN (3)": True,
-    "visits IN (3, 5)": False,
     "(assets <= 100) = FALSE": False,
     "(assets <= 100) = (visits >= 3)": False,
     "CASE WHEN assets <= 100 THEN 1 ELSE 0 END = 0": False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -52,6 +53,11 @@ def ledger(root: Path, client: str) -> pd.DataFrame:
     return pd.read_csv(root / "reports" / client / "tables" / "cleaning_ledger.csv")
 
 
+def findings(root: Path, client: str) -> dict[str, dict]:
+    text = (root / "reports" / client / "findings.json").read_text(encoding="utf-8")
+    return {finding["id"]: finding for finding in json.loads(text)}
+
+
 def test_online_retail_keeps_what_the_published_rule_keeps(project):
     customerlab(project, "run", "params/online_retail.yaml")
     rows = ledger(project, "online_retail").set_index("reason")
@@ -65,6 +71,13 @@ def test_online_retail_keeps_what_the_published_rule_keeps(project):
     assert lines.order_id.nunique() == 18_532
     layers = pd.read_csv(project / "reports/online_retail/tables/layers.csv").set_index("layer")
     assert int(layers.customers["all"]) == 4_338
+    # the shop's form of the rule: the proposed cut meets what the parameter file demands
+    rules = pd.read_csv(project / "reports/online_retail/tables/consensus.csv").set_index("rule")
+    proposed = rules.loc["Proposed"]
+    assert float(proposed.came_back) <= 0.5 and float(proposed.spend_lost) <= 0.02
+    # each demand is met in 95 % of the resamples, so all three in 85 % at least
+    assert float(proposed.share_removed) >= 0.05 and proposed.met >= 0.85
+    assert 0 < proposed.idle_months <= 8  # the data show no more before the landmark
     assert has_every_page(project, "online_retail")
 
 
@@ -112,6 +125,12 @@ def test_berka_is_joined_and_its_birth_numbers_are_read(project):
     counted = accounts.set_index("account_id").standing_orders
     for account, count in counted.items():
         assert int(count) == standing.get(account, 0)
+    # hardly anybody is idle in 1993: the page says so, and that nobody can be removed
+    said = findings(project, "berka")
+    assert said["invalid_customers.quiet"]["value"] < 0.02
+    assert said["invalid_customers.consensus_cut"]["value"] == "no common cut"
+    assert said["invalid_customers.share_removed"]["value"] == 0
+    assert said["invalid_customers.came_back"]["status"] == "not_enough_data"
     assert has_every_page(project, "berka")
 
 
@@ -124,4 +143,8 @@ def test_complete_journey_has_its_households_baskets_and_sales(project):
     assert float(lines.amount.sum()) == pytest.approx(4_596_039.58, abs=0.005)
     layers = pd.read_csv(project / "reports/complete_journey/tables/layers.csv")
     assert int(layers.customers[0]) == 2_469
+    # of households that stay away for two months nearly all come back: one demand fails alone
+    said = findings(project, "complete_journey")["invalid_customers.consensus_cut"]
+    assert said["value"] == "no common cut" and "Stores" in said["text"]
+    assert "Mailing" not in said["text"]
     assert has_every_page(project, "complete_journey")

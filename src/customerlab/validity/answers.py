@@ -9,7 +9,7 @@ from customerlab.findings import Check, Finding
 from customerlab.messages import Message, say
 from customerlab.privacy import HIDDEN, round_counts
 from customerlab.validity.consensus import Demand, holds
-from customerlab.validity.judgement import Judgement
+from customerlab.validity.judgement import QUIET_MONTHS, Judgement
 from customerlab.validity.tables import outcomes_table, over_time_table
 
 _SECTION = "invalid_customers"
@@ -32,12 +32,12 @@ def describe_consensus(judgement: Judgement | Message, min_cell: int) -> tuple[F
     Returns
     -------
     tuple of Finding
-        ``consensus_cut``, ``share_removed``, ``came_back``, and what is lost:
+        ``consensus_cut``, ``quiet``, ``share_removed``, ``came_back``, and what is lost:
         ``assets_lost``, ``spend_lost``.
     """
     if isinstance(judgement, Message):
         return (_unanswered(judgement),)
-    found = [_consensus_cut(judgement)]
+    found = [_consensus_cut(judgement), _quiet(judgement, min_cell)]
     subject = judgement.subject
     if subject is None:
         return tuple(found)
@@ -177,6 +177,30 @@ def _consensus_cut(judgement: Judgement) -> Finding:
         text,
         Message(_SHORT.text, {"cut": cut, "months": months}),
         n=n,
+    )
+
+
+def _quiet(judgement: Judgement, min_cell: int) -> Finding:
+    """Say how many there are among whom a rule could find anybody."""
+    history, total = judgement.history, judgement.surface.outcomes.customers
+    idle = history.customers.idle_months
+    quiet = int((idle >= QUIET_MONTHS).sum().fill_null(0).execute())
+    shown, all_ = round_counts(pd.Series([quiet, total]), min_cell)
+    share = shown / total
+    return Finding(
+        f"{_SECTION}.quiet",
+        say(
+            "{share:percent} of the customers of {landmark:date}, about {quiet:count} of "
+            "{total:count}, had made no movement for {months:count} months.",
+            share=share,
+            landmark=history.landmark,
+            quiet=int(shown),
+            total=int(all_),
+            months=QUIET_MONTHS,
+        ),
+        *(share,) * 3,
+        unit="percent",
+        n=int(all_),
     )
 
 

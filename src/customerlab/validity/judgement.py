@@ -213,20 +213,16 @@ def describe_past(judgement: Judgement | Message) -> tuple[Message, ...]:
         return (judgement,)
     history = judgement.history
     total = judgement.surface.outcomes.customers
-    quiet = (history.customers.idle_months >= QUIET_MONTHS).sum().fill_null(0).execute()
     return (
         say(
             "The rules are judged as they would have been on {landmark:date}, from what was "
             "known then, by what the customers did in the {months:count} months up to "
-            "{until:date}. {customers:customers} customers were known then, of whom "
-            "{quiet:customers} had been quiet for {least:count} months or more; the data show "
-            "{seen:count} months before that day, and nobody counts as idle for longer.",
+            "{until:date}. {customers:customers} customers were known then; the data "
+            "show {seen:count} months before that day, and nobody counts as idle for longer.",
             landmark=history.landmark,
             months=history.months,
             until=history.until,
             customers=total,
-            quiet=int(quiet),
-            least=QUIET_MONTHS,
             seen=history.months_seen,
         ),
         say(

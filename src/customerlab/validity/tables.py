@@ -56,7 +56,7 @@ def outcomes_table(outcomes: Outcomes, min_cell: int) -> pd.DataFrame:
     DataFrame
         ``customers`` removed; ``share_removed``, ``came_back``, ``assets_lost``, ``spend_lost``,
         each with the ends of its 95 % interval (:data:`INTERVALS`); ``cost_saved`` (money a
-        year). A share is ``hidden`` where rounding could move it by more than half of its
+        year). A share is ``hidden`` where rounding could move it by more than a quarter of its
         interval: it rests on too few customers.
     """
     removed, returned = outcomes.removed, outcomes.returned
@@ -76,7 +76,8 @@ def outcomes_table(outcomes: Outcomes, min_cell: int) -> pd.DataFrame:
         table = pd.DataFrame({"customers": people})
         for name, ends in INTERVALS.items():
             low, high = outcomes.interval(name)
-            hidden = few | (coarse[name] > (high - low) / 2 if name in coarse else False)
+            hidden = few | (coarse[name] > (high - low) / 4 if name in coarse else False)
+            hidden = hidden & (removed > 0)  # nobody is nobody
             for column, value in zip(
                 (name, *ends), (rounded.get(name, exact[name]), low, high), strict=True
             ):
