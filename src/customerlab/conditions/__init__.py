@@ -36,10 +36,11 @@ _SIGNS: dict[type[exp.Expr], str] = {
     exp.LT: "<",
     exp.LTE: "<=",
     exp.EQ: "=",
+    exp.NEQ: "<>",
     exp.GTE: ">=",
     exp.GT: ">",
 }
-_TURNED = {"<": ">", "<=": ">=", "=": "=", ">=": "<=", ">": "<"}
+_TURNED = {"<": ">", "<=": ">=", "=": "=", "<>": "<>", ">=": "<=", ">": "<"}
 _LONGEST = 10_000
 _DEEPEST = 120
 _SHOWN = 200
@@ -74,7 +75,20 @@ class Expression:
     @property
     def is_conjunction(self) -> bool:
         """Whether it says nothing but its :attr:`comparisons`, joined by AND."""
-        return all(_comparisons(part) for part in _joined_by_and(self._tree))
+        parts = _joined_by_and(self._tree)
+        found = [(_comparisons(part), isinstance(part, exp.In)) for part in parts]
+        return all(said and not (one_of and len(said) > 1) for said, one_of in found)
+
+    def only_compares(self, column: str) -> bool:
+        """Say whether a column is only compared with numbers, or asked whether it is null."""
+        for node in self._tree.find_all(exp.Column):
+            around = node.parent
+            while isinstance(around, exp.Paren):
+                around = around.parent
+            known = isinstance(around, exp.Is) or (around is not None and _comparisons(around))
+            if node.name == column and not known:
+                return False
+        return True
 
     def __call__(self, table: ir.Table) -> ir.Value:
         """Return the expression over `table`, whose columns are typed as when it was checked."""

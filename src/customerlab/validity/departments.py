@@ -121,6 +121,12 @@ def why_not_judged(rule: Rule, history: History) -> Message | None:
             rule=rule.name,
             columns=", ".join(unknown),
         )
+    if not all(one.only_compares("idle_months") for one in rule.conditions):
+        return say(
+            "{rule}: not judged, for it does more with idle months than compare them with a "
+            "number.",
+            rule=rule.name,
+        )
     if rule.longest_idleness > history.months_seen:
         return say(
             "{rule}: not judged, for the data show only {months:count} months before {day:date}.",

@@ -241,7 +241,9 @@ def _caveats(judgement: Judgement) -> tuple[Message, ...]:
     """Say where what is known at the landmark is less than the words promise."""
     found = []
     history = judgement.history
-    if history.worth == "spend_12m" and history.months_seen < 12:
+    conditions = [one for rule in judgement.judged.rules for one in rule.conditions]
+    looked_at = {history.worth, *(column for one in conditions for column in one.columns)}
+    if "spend_12m" in looked_at and history.months_seen < 12:
         found.append(
             say(
                 "A year's spend is that of {seen:count} months on that day, for the data show no "
@@ -253,7 +255,8 @@ def _caveats(judgement: Judgement) -> tuple[Message, ...]:
         if demand.measure in {"assets_lost", "spend_lost"} - set(judgement.losses):
             found.append(
                 say(
-                    "“{demand}” cannot be judged: what customers had after that day is not known.",
+                    "“{demand}” cannot be judged: what customers had after that day is not known, "
+                    "or nothing.",
                     demand=demand.text,
                 )
             )

@@ -66,12 +66,13 @@ def outcomes_table(outcomes: Outcomes, min_cell: int) -> pd.DataFrame:
     exact = outcomes.estimates
     with np.errstate(invalid="ignore", divide="ignore"):  # nobody removed: no share of them
         rounded = {
-            "share_removed": people / outcomes.customers,
-            "came_back": np.where(removed > 0, back / removed, np.nan),
+            "share_removed": np.minimum(people / outcomes.customers, 1),
+            "came_back": np.where(people > 0, np.minimum(back / people, 1), np.nan),
         }
         coarse = {
             "share_removed": min_cell / 2 / np.full(removed.shape, outcomes.customers),
-            "came_back": min_cell / 2 / removed,
+            # both counts are rounded
+            "came_back": min_cell / 2 / removed * (1 + returned / removed),
         }
         table = pd.DataFrame({"customers": people})
         for name, ends in INTERVALS.items():
@@ -156,14 +157,13 @@ def _combinations(
         _who([rule.name for i, rule in rules if line[i]], len(rules))
         for line in grouped[places].to_dict("records")
     ]
+    came_back = (rounded["back"] / rounded["all"].where(rounded["all"] > 0)).clip(upper=1)
     return pd.DataFrame(
         {
             "department": names,
             "customers": rounded["all"],
-            "share_removed": (rounded["all"] / total).round(_DECIMALS),
-            "came_back": hide(
-                (rounded["back"] / people).round(_DECIMALS), _few(people, back, min_cell)
-            ),
+            "share_removed": (rounded["all"] / total).clip(upper=1).round(_DECIMALS),
+            "came_back": hide(came_back.round(_DECIMALS), _few(people, back, min_cell)),
         }
     )
 
@@ -216,22 +216,26 @@ def consensus_table(
     table.insert(2, "idle_months", [months or np.nan for _, months in pairs])
     demands = judgement.consensus.demands
     table["met"] = holds(judged.outcomes, demands)[places] if demands else np.nan
-    table["churn_rate"] = _churn_rate(judged.outcomes, min_cell)[places]
+    churn = _churn_rate(judged.outcomes, min_cell)
+    table["churn_rate"] = churn.iloc[places].reset_index(drop=True)
     after = downstream(customers, definitions, rules)
+    for name in ("assets_each", "spend_each"):
+        after[name] = hide(after[name], after["left"] < min_cell)
     for name in ("left", "active", "dormant"):
         after[name] = round_counts(after[name], min_cell)
     return table.join(after.drop(columns="invalid_now"))
 
 
-def _churn_rate(outcomes: Outcomes, min_cell: int) -> np.ndarray:
+def _churn_rate(outcomes: Outcomes, min_cell: int) -> pd.Series:
     """Return which share of those kept made no movement since, from rounded counts."""
     removed, returned = (
         round_counts(pd.Series(counts), min_cell).to_numpy()
         for counts in (outcomes.removed, outcomes.returned)
     )
     kept = outcomes.customers - removed
-    stayed = np.minimum(outcomes.customers_returned - returned, kept)
-    return np.where(kept > 0, 1 - stayed / np.maximum(kept, 1), np.nan).round(_DECIMALS)
+    stayed = np.clip(outcomes.customers_returned - returned, 0, kept)
+    share = np.where(kept > 0, 1 - stayed / np.maximum(kept, 1), np.nan)
+    return hide(share.round(_DECIMALS), outcomes.customers - outcomes.removed < min_cell)
 
 
 def surface_table(judgement: Judgement | Message, min_cell: int) -> pd.DataFrame:
