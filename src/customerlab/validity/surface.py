@@ -10,7 +10,7 @@ approximation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import ibis
@@ -220,7 +220,7 @@ def resample(
     place: np.ndarray,
     places: int,
     rng: np.random.Generator,
-    removed: object,
+    removed: Callable[[np.ndarray], np.ndarray],
     contact_cost: float | None,
     resamples: int,
 ) -> Outcomes:
@@ -235,6 +235,9 @@ def resample(
     removed : function
         Takes an array of shape (..., places) with a sum per group and returns, in an array of any
         shape (..., rules), the sum over those whom each rule removes.
+    contact_cost : float or None
+        Of one customer in a year.
+    resamples : int
     """
     n = counted["n"].to_numpy(dtype=float)
     total = int(n.sum())
