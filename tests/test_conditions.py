@@ -571,6 +571,7 @@ def test_long_but_flat_conditions_run(con: ibis.BaseBackend) -> None:
         ("assets BETWEEN 5 AND 7", [("assets", "<=", 7), ("assets", ">=", 5)]),
         ("assets NOT BETWEEN 5 AND 7", [("assets", "<=", 7), ("assets", ">=", 5)]),
         ("visits IN (3, 1)", [("visits", "=", 1), ("visits", "=", 3)]),
+        ("visits > -1 OR assets IN (-2)", [("assets", "=", -2), ("visits", ">", -1)]),
         ("assets BETWEEN quantity AND 7", []),
         ("occupation IN ('farmer')", []),
     ],

@@ -110,8 +110,10 @@ def _comparisons(node: exp.Expr) -> list[tuple[str, str, float]]:
         left, right = left.unnest(), right.unnest()
         if isinstance(right, exp.Column):
             left, right, sign = right, left, _TURNED[sign]
-        if isinstance(left, exp.Column) and isinstance(right, exp.Literal) and right.is_number:
-            found.append((left.name, sign, float(right.this)))
+        minus = isinstance(right, exp.Neg)
+        number = right.this.unnest() if minus else right
+        if isinstance(left, exp.Column) and isinstance(number, exp.Literal) and number.is_number:
+            found.append((left.name, sign, float(number.this) * (-1 if minus else 1)))
     return found if len(found) == len(pairs) else []
 
 

@@ -121,6 +121,14 @@ def why_not_judged(rule: Rule, history: History) -> Message | None:
             rule=rule.name,
             columns=", ".join(unknown),
         )
+    days = [c for c in columns if t[c].type().is_date()]
+    if days:
+        return say(
+            "{rule}: not judged, for {columns} is a day, and a rule about days does not move back "
+            "to an earlier one.",
+            rule=rule.name,
+            columns=", ".join(days),
+        )
     if not all(one.only_compares("idle_months") for one in rule.conditions):
         return say(
             "{rule}: not judged, for it does more with idle months than compare them with a "

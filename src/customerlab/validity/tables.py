@@ -220,7 +220,9 @@ def consensus_table(
     table["churn_rate"] = churn.iloc[places].reset_index(drop=True)
     after = downstream(customers, definitions, rules)
     for name in ("assets_each", "spend_each"):
-        after[name] = hide(after[name], after["left"] < min_cell)
+        # of three digits, two rules that differ by one customer do not tell what that one has
+        rounded = after[name].map(lambda mean: float(f"{mean:.3g}"))
+        after[name] = hide(rounded, after["left"] < min_cell)
     for name in ("left", "active", "dormant"):
         after[name] = round_counts(after[name], min_cell)
     return table.join(after.drop(columns="invalid_now"))
@@ -235,7 +237,8 @@ def _churn_rate(outcomes: Outcomes, min_cell: int) -> pd.Series:
     kept = outcomes.customers - removed
     stayed = np.clip(outcomes.customers_returned - returned, 0, kept)
     share = np.where(kept > 0, 1 - stayed / np.maximum(kept, 1), np.nan)
-    return hide(share.round(_DECIMALS), outcomes.customers - outcomes.removed < min_cell)
+    # both counts are rounded: of fewer the share would be far off
+    return hide(share.round(_DECIMALS), outcomes.customers - outcomes.removed < 20 * min_cell)
 
 
 def surface_table(judgement: Judgement | Message, min_cell: int) -> pd.DataFrame:
