@@ -155,7 +155,7 @@ def charts(words: Words) -> list[plots.Chart]:
         plots.hazard_ratios(HAZARD, words),
         plots.leavers_by_group(LEAVERS, words),
         plots.cut_surface(SURFACE, words),
-        plots.cut_surface(SURFACE[SURFACE["kind"] == "grid"], words),
+        plots.cut_surface(SURFACE[SURFACE["kind"] == "grid"], words),  # without departments
         plots.came_back_by_level(BINS, words),
         plots.account_bands(ACCOUNTS, words),
         plots.preferences(PREFERENCES, words),

@@ -127,6 +127,11 @@ def cut_surface(table: pd.DataFrame, words: Words = ENGLISH) -> Chart:
         subtitle=say(
             "Who is worth at most so much and idle for at least so long is removed: darker, where "
             "more are. Green where every department accepts it, grey where one objects"
+        )
+        if len(departments)
+        else say(
+            "Who is worth at most so much and idle for at least so long is removed: darker, where "
+            "more are. No department says what it can accept"
         ),
         alt=_alt(table, words),
     )
@@ -306,11 +311,14 @@ def _legend(
             for i, tint in enumerate(TINTS[::-1]):
                 sheet.fill_between([i * 8.5, (i + 1) * 8.5], y - 6, y + 6, color=tint, lw=0)
 
-        text = say(
-            "All accept it; from {least:percent0} to {most:percent0} of the customers are removed",
-            least=float(steps[0]),
-            most=float(steps[-1]),
-        )
+        ends = {"least": float(steps[0]), "most": float(steps[-1])}
+        text = say("From {least:percent0} to {most:percent0} of the customers are removed", **ends)
+        if len(departments):
+            text = say(
+                "All accept it; from {least:percent0} to {most:percent0} of the customers are "
+                "removed",
+                **ends,
+            )
         keys.append((tints, canvas.lines(text, width)))
     return keys
 

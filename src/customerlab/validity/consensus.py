@@ -260,7 +260,8 @@ def to_draw(
                 "share_removed": share[i, j],
             }
         )
-    return pd.DataFrame(rows).assign(worth=surface.worth)
+    columns = ["kind", "name", "cut", "idle_months", "share_removed", "accepted_by", "demand"]
+    return pd.DataFrame(rows, columns=columns).assign(worth=surface.worth)
 
 
 def _listed(demands: Sequence[Message]) -> Message | None:
