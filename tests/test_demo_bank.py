@@ -59,7 +59,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         own = own.replace("min_cell: 10 ", f"min_cell: {min_cell} ")
         own = own.replace("language: en ", "language: zh ") if client == "demo_zh" else own
         # fewer customers than in the demo: what is lost is known less well
-        own = own.replace("assets_lost_at_most: 0.007", "assets_lost_at_most: 0.02")
+        own = own.replace("spend_lost_at_most: 0.0008", "spend_lost_at_most: 0.01")
         own = own.replace("cost_saved_at_least: 80000", "cost_saved_at_least: 12000")
         (root / "params" / f"{client}.yaml").write_text(own, encoding="utf-8")
     simulate_bank(root / "data" / "demo_bank" / "raw", customers=SIZE)

@@ -91,7 +91,8 @@ def propose(findings: Iterable[Finding]) -> tuple[Message, ...]:
             )
         )
     cut = by_id.get("invalid_customers.consensus_cut")
-    if cut and cut.status == "supported":
+    # who agreed on a rule already is told on the page how far it lies from this one
+    if cut and cut.status == "supported" and "invalid_customers.agreed_instead" not in by_id:
         proposals.append(
             say(
                 "Put this before the departments: {answer} What they decide goes into the "
