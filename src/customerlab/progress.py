@@ -5,12 +5,14 @@ Papermill imports this module while it is itself being imported: import `papermi
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
 import nbformat
+from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine
@@ -42,7 +44,21 @@ class _Client(PapermillNotebookClient):
             super().papermill_execute_cells()
         except BaseException:
             self.shutdown_kernel = "immediate"
+            _abandon_what_waits()
             raise
+
+
+def _abandon_what_waits() -> None:
+    """End the tasks that an interrupt left waiting for the kernel.
+
+    Otherwise they may notice, while the kernel is shut down, that it is gone, and complain of it
+    with nobody left to hear.
+    """
+    loop = ensure_event_loop()
+    waiting = asyncio.all_tasks(loop)
+    for task in waiting:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*waiting, return_exceptions=True))
 
 
 class ProgressEngine(NBClientEngine):
