@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import matplotlib
 import pandas as pd
 import pytest
-from page_samples import HAZARD, LAYERS, LEAVERS, LEDGER, charts, survival
+from page_samples import HAZARD, LAYERS, LEAVERS, LEDGER, SURFACE, charts, survival
 
 from customerlab import plots
 from customerlab.messages import ENGLISH, Message, Words, say
@@ -139,6 +139,15 @@ def test_layer_funnel_masks_counts_that_are_too_small_itself():
     assert "<10" in texts(chart)
     assert "18.0" not in chart._repr_html_()
     assert [bar.get_width() for bar in chart.figure.axes[1].patches] == [50, 0]
+
+
+def test_where_nobody_is_worth_anything_the_surface_is_one_band_with_its_tick():
+    chart = plots.cut_surface(SURFACE[SURFACE["cut"].isna() | (SURFACE["cut"] == 0)])
+    for figure in (chart.figure, chart.narrow):
+        axes = figure.axes[0]
+        assert [label.get_text() for label in axes.get_yticklabels()] == ["0"]
+        assert axes.get_yticks()[0] == pytest.approx(sum(axes.get_ylim()) / 2)
+    assert {"1", "6", "IT"} <= set(texts(chart))
 
 
 def test_survival_curves_say_what_they_show():

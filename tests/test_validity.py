@@ -1150,7 +1150,7 @@ class Judged:
             "over_time": validity.over_time_table(j, 10),
             "returns": returns,
             "masked": layers.mask_returns(returns, min_cell=10),
-            "waking": validity.describe_waking(j, returns, actions, 10),
+            "waking": validity.describe_dormant(j, returns, actions, 10),
         }
 
 

@@ -31,18 +31,21 @@ from customerlab.layers.rules import (
 )
 from customerlab.layers.splits import split_sums, split_valid
 from customerlab.layers.waking import (
+    RETURNS,
+    UNKNOWN,
     count_arms,
     count_returns,
-    describe_waking,
     last_seen,
-    mask_returns,
     propose_waking,
 )
+from customerlab.layers.waking_answers import describe_waking, mask_returns
 
 __all__ = [
     "ACTIVE",
     "LAYERS",
+    "RETURNS",
     "SUMS",
+    "UNKNOWN",
     "Definition",
     "Layers",
     "account_sums",

@@ -1,6 +1,8 @@
-"""The cut that every department accepts, in one picture: what it removes, and who objects where."""
+"""What each cut removes and who objects where, and who of the quiet customers came back."""
 
 from __future__ import annotations
+
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -8,23 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
 
 from customerlab.messages import ENGLISH, Message, Words, say
-from customerlab.plots.chart import (
-    ACCENT,
-    INK,
-    PAPER,
-    RULE,
-    SOFT,
-    TINTS,
-    WARN,
-    Canvas,
-    Chart,
-    draw,
-    text_width,
-)
+from customerlab.plots.chart import ACCENT, INK, SOFT, TINTS, Canvas, Chart, draw
 from customerlab.plots.rows import Row, dot, lay_rows
+from customerlab.plots.surface import LINE, MARKS, Grid, draw_frame, draw_marks, outline
 from customerlab.validity import pair_in_words
 
-_LINE = 19
 #: How the line around each department's region is drawn: told apart in grey as well.
 _LINES = [
     (INK, "solid"),
@@ -36,6 +26,10 @@ _LINES = [
 #: Where at least one department objects: the darker, the more would be removed.
 _OBJECTED = ("#f7f8f9", "#eceff1", "#dfe4e7", "#d0d7db")
 _STEPS = 4
+_WORTH = {
+    "assets": say("Removed with assets of at most"),
+    "spend_12m": say("Removed with a year's spend of at most"),
+}
 
 
 def cut_surface(table: pd.DataFrame, words: Words = ENGLISH) -> Chart:
@@ -57,12 +51,11 @@ def cut_surface(table: pd.DataFrame, words: Words = ENGLISH) -> Chart:
         Tinted where all departments agree, the darker the more is removed; grey elsewhere; a line
         around the region of each department.
     """
-    grid = table[table["kind"] == "grid"]
-    cuts = np.sort(grid["cut"].unique())
-    months = np.sort(grid["idle_months"].unique()).astype(int)
-    grid, shape = grid.sort_values(["cut", "idle_months"]), (len(cuts), len(months))
-    share = grid["share_removed"].to_numpy(float).reshape(shape)
-    accepted = grid["accepted_by"].to_numpy().reshape(shape)
+    cells = table[table["kind"] == "grid"].sort_values(["cut", "idle_months"])
+    grid = Grid(cells["cut"].unique(), np.sort(cells["idle_months"].unique()).astype(int))
+    shape = (len(grid.cuts), len(grid.months))
+    share = cells["share_removed"].to_numpy(float).reshape(shape)
+    accepted = cells["accepted_by"].to_numpy().reshape(shape)
     departments = table[table["kind"] == "department"]
     regions = {
         name: np.array([[name in cell for cell in row] for row in accepted], dtype=bool)
@@ -76,49 +69,45 @@ def cut_surface(table: pd.DataFrame, words: Words = ENGLISH) -> Chart:
     def paint(canvas: Canvas) -> None:
         keys = _legend(canvas, departments, regions, steps if everyone.any() else None)
         left = 62 if canvas.narrow else 84
-        height, top = (300 if canvas.narrow else 340), 2 * _LINE
-        canvas.grow_to(top + height + 52 + _LINE * sum(len(lines) for _, lines in keys) + 8)
+        height, top = (300 if canvas.narrow else 340), 2 * LINE
+        canvas.grow_to(top + height + 52 + LINE * sum(len(lines) for _, lines in keys) + 8)
         axes = canvas.axes(left, top, canvas.width - left - 12, height)
-        edges_x = np.append(months, months[-1] + 1) - 0.5
-        level = _levels(cuts)
-        edges_y = np.concatenate(
-            [[level[0] - 0.15], (level[1:] + level[:-1]) / 2, [level[-1] + 0.05]]
-        )
+        x, y = grid.edges_x, grid.edges_y
         for where, limits, colors in (
             (~everyone, np.linspace(0, share.max() + 1e-9, _STEPS + 1), _OBJECTED),
             (everyone, steps, TINTS[::-1]),
         ):
             axes.pcolormesh(
-                edges_x,
-                edges_y,
+                x,
+                y,
                 np.where(where, share, np.nan),
                 cmap=ListedColormap(colors),
                 norm=BoundaryNorm(limits, _STEPS),
                 antialiased=False,  # no seams between the cells
             )
-        for region, (color, dash) in zip(regions.values(), _cycle(len(regions)), strict=True):
-            for line in _outline(region):
+        for region, (color, dash) in zip(regions.values(), cycle(_LINES), strict=False):
+            for line in outline(region):
                 axes.plot(
-                    edges_x[line[:, 1]],
-                    edges_y[line[:, 0]],
+                    x[line[:, 1]],
+                    y[line[:, 0]],
                     color=color,
                     linestyle=dash,
                     linewidth=2.2,
                     zorder=2,
                 )
-        _frame(axes, canvas, months, cuts, edges_x, edges_y)
+        draw_frame(axes, canvas, grid)
         sheet = canvas.sheet()
-        sheet.text(0, 0.6 * _LINE, canvas.labels(worth), va="center_baseline", color=SOFT)
-        _marks(axes, canvas, table, edges_x, edges_y)
-        y = top + height + 28
+        sheet.text(0, 0.6 * LINE, canvas.labels(worth), va="center_baseline", color=SOFT)
+        draw_marks(axes, canvas, table, grid)
+        at = top + height + 28
         title = canvas.labels(say("and idle for at least so many months"))
-        sheet.text(left, y + _LINE / 2, title, va="center_baseline", color=SOFT)
-        y += 24 + _LINE
+        sheet.text(left, at + LINE / 2, title, va="center_baseline", color=SOFT)
+        at += 24 + LINE
         for sample, lines in keys:
-            sample(sheet, y)
+            sample(sheet, at)
             for line in lines:
-                sheet.text(44, y, line, va="center_baseline")
-                y += _LINE
+                sheet.text(44, at, line, va="center_baseline")
+                at += LINE
 
     return draw(
         paint,
@@ -134,6 +123,100 @@ def cut_surface(table: pd.DataFrame, words: Words = ENGLISH) -> Chart:
             "more are. No department says what it can accept"
         ),
         alt=_alt(table, words),
+    )
+
+
+def _legend(
+    canvas: Canvas,
+    departments: pd.DataFrame,
+    regions: dict[str, np.ndarray],
+    steps: np.ndarray | None,
+) -> list[tuple[object, list[str]]]:
+    """Return what stands below the picture: how to draw each sample, and its text."""
+    width = canvas.width - 44
+    keys = []
+    for one, (color, dash) in zip(departments.itertuples(), cycle(_LINES), strict=False):
+        text = say("{name} states no demand", name=one.name)
+        if one.demand is not None:
+            text = Message(_side(regions[one.name]).text, {"name": one.name, "demand": one.demand})
+
+        def sample(sheet: Axes, y: float, color: str = color, dash: object = dash) -> None:
+            sheet.plot([0, 34], [y, y], color=color, linestyle=dash, linewidth=2.2)
+
+        keys.append((sample, canvas.lines(text, width)))
+    if steps is not None:
+
+        def tints(sheet: Axes, y: float) -> None:
+            for i, tint in enumerate(TINTS[::-1]):
+                sheet.fill_between([i * 8.5, (i + 1) * 8.5], y - 6, y + 6, color=tint, lw=0)
+
+        ends = {"least": float(steps[0]), "most": float(steps[-1])}
+        text = say("From {least:percent0} to {most:percent0} of the customers are removed", **ends)
+        if len(departments):
+            text = say(
+                "All accept it; from {least:percent0} to {most:percent0} of the customers are "
+                "removed",
+                **ends,
+            )
+        keys.append((tints, canvas.lines(text, width)))
+    return keys
+
+
+def _side(region: np.ndarray) -> Message:
+    """Say on which side of its line a department accepts."""
+    if region.all() or not region.any():
+        return _SIDES["everywhere" if region.all() else "nowhere"]
+    height = np.broadcast_to(np.arange(len(region))[:, None], region.shape)
+    above, below = (
+        (height[region] > height[~region].mean()).mean(),
+        (height[region] < height[~region].mean()).mean(),
+    )
+    if max(above, below) < 0.9:
+        return _SIDES["within"]
+    return _SIDES["above" if above > below else "below"]
+
+
+_SIDES = {
+    "above": say("{name} accepts what lies above its line: {demand}"),
+    "below": say("{name} accepts what lies below its line: {demand}"),
+    "within": say("{name} accepts what lies within its line: {demand}"),
+    "everywhere": say("{name} accepts every cut: {demand}"),
+    "nowhere": say("{name} accepts no cut: {demand}"),
+}
+
+
+def _title(table: pd.DataFrame, possible: bool) -> Message:
+    proposed = table[table["kind"] == "proposed"]
+    if len(proposed):
+        one = proposed.iloc[0]
+        return say(
+            "{share:percent} leave the count and no department objects: {pair}.",
+            share=float(one["share_removed"]),
+            pair=pair_in_words(one["worth"], float(one["cut"]), int(one["idle_months"])),
+        )
+    if not (table["kind"] == "department").any():
+        return say("How many leave the count, by the cut.")
+    if possible:
+        return say("No cut was chosen.")
+    return say("No cut meets every department's demands.")
+
+
+def _alt(table: pd.DataFrame, words: Words) -> Message:
+    marks = table[table["kind"].isin(["own", "proposed", "agreed"])]
+    names = [
+        words(
+            say(
+                "{name}: at most {cut:number}, idle for {months:count} months",
+                name=mark.name if mark.kind == "own" else MARKS[mark.kind],
+                cut=mark.cut,
+                months=mark.idle_months,
+            )
+        )
+        for mark in marks.itertuples()
+    ]
+    return say(
+        "A grid of cuts with the region that each department accepts. Marked: {marks}.",
+        marks=words(say("; ")).join(names) or words(say("none")),
     )
 
 
@@ -207,237 +290,3 @@ def _shares(top: float) -> list[float]:
     steps = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5]
     step = next((s for s in steps if top / s <= 6), 0.5)
     return [step * i for i in range(int(top / step) + 1)]
-
-
-_WORTH = {
-    "assets": say("Removed with assets of at most"),
-    "spend_12m": say("Removed with a year's spend of at most"),
-}
-
-
-def _levels(cuts: np.ndarray) -> np.ndarray:
-    """Return where each cut stands: on a log scale, with nothing at all below the least."""
-    positive = cuts[cuts > 0]
-    least = positive.min() if len(positive) else 1.0
-    return np.where(cuts > 0, np.log10(np.maximum(cuts, least)), np.log10(least) - 0.3)
-
-
-def _level_of(cut: float, cuts: np.ndarray) -> float:
-    return float(np.interp(cut, cuts, _levels(cuts)))
-
-
-def _cycle(count: int) -> list[tuple[str, object]]:
-    return [_LINES[i % len(_LINES)] for i in range(count)]
-
-
-def _frame(
-    axes: Axes,
-    canvas: Canvas,
-    months: np.ndarray,
-    cuts: np.ndarray,
-    edges_x: np.ndarray,
-    edges_y: np.ndarray,
-) -> None:
-    axes.set(xlim=(edges_x[0], edges_x[-1]), ylim=(edges_y[0], edges_y[-1]))
-    for side in ("left", "right", "top", "bottom"):
-        axes.spines[side].set_visible(True)
-        axes.spines[side].set_color(RULE)
-    step = max(1, round(len(months) / (6 if canvas.narrow else 12)))
-    at = [month for month in months if month % step == 0]
-    axes.set_xticks(at, labels=[canvas.words.format(int(month), "count") for month in at])
-    tens = [10.0**power for power in range(-2, 10) if cuts[cuts > 0].min() <= 10.0**power]
-    tens = [ten for ten in tens if ten <= cuts[-1]]
-    ticks = [0.0, *tens] if cuts[0] == 0 else tens
-    axes.set_yticks(
-        [_level_of(tick, cuts) for tick in ticks],
-        labels=[canvas.words.format(tick, "number") for tick in ticks],
-    )
-    axes.set_yticks([], minor=True)
-
-
-def _outline(region: np.ndarray) -> list[np.ndarray]:
-    """Return the border of a region inside the grid as lines from corner to corner of cells.
-
-    Returns
-    -------
-    list of array of int, shape (corners, 2)
-        Row and column of each corner; the frame of the grid itself is no border.
-    """
-    steps: dict[tuple[int, int], list[tuple[int, int]]] = {}
-
-    def add(one: tuple[int, int], other: tuple[int, int]) -> None:
-        steps.setdefault(one, []).append(other)
-        steps.setdefault(other, []).append(one)
-
-    for row, column in zip(*np.nonzero(region[1:] != region[:-1]), strict=True):
-        add((row + 1, column), (row + 1, column + 1))
-    for row, column in zip(*np.nonzero(region[:, 1:] != region[:, :-1]), strict=True):
-        add((row, column + 1), (row + 1, column + 1))
-    lines = []
-    while any(steps.values()):
-        ends = [corner for corner, to in steps.items() if len(to) % 2]
-        here = min(ends or [corner for corner, to in steps.items() if to])
-        line = [here]
-        while steps[here]:
-            there = steps[here].pop()
-            steps[there].remove(here)
-            line.append(there)
-            here = there
-        lines.append(np.array(line))
-    return lines
-
-
-def _legend(
-    canvas: Canvas,
-    departments: pd.DataFrame,
-    regions: dict[str, np.ndarray],
-    steps: np.ndarray | None,
-) -> list[tuple[object, list[str]]]:
-    """Return what stands below the picture: how to draw each sample, and its text."""
-    width = canvas.width - 44
-    keys = []
-    for one, (color, dash) in zip(departments.itertuples(), _cycle(len(departments)), strict=True):
-        text = say("{name} states no demand", name=one.name)
-        if one.demand is not None:
-            text = Message(_side(regions[one.name]).text, {"name": one.name, "demand": one.demand})
-
-        def sample(sheet: Axes, y: float, color: str = color, dash: object = dash) -> None:
-            sheet.plot([0, 34], [y, y], color=color, linestyle=dash, linewidth=2.2)
-
-        keys.append((sample, canvas.lines(text, width)))
-    if steps is not None:
-
-        def tints(sheet: Axes, y: float) -> None:
-            for i, tint in enumerate(TINTS[::-1]):
-                sheet.fill_between([i * 8.5, (i + 1) * 8.5], y - 6, y + 6, color=tint, lw=0)
-
-        ends = {"least": float(steps[0]), "most": float(steps[-1])}
-        text = say("From {least:percent0} to {most:percent0} of the customers are removed", **ends)
-        if len(departments):
-            text = say(
-                "All accept it; from {least:percent0} to {most:percent0} of the customers are "
-                "removed",
-                **ends,
-            )
-        keys.append((tints, canvas.lines(text, width)))
-    return keys
-
-
-def _side(region: np.ndarray) -> Message:
-    """Say on which side of its line a department accepts."""
-    if region.all() or not region.any():
-        return _SIDES["everywhere" if region.all() else "nowhere"]
-    height = np.broadcast_to(np.arange(len(region))[:, None], region.shape)
-    above, below = (
-        (height[region] > height[~region].mean()).mean(),
-        (height[region] < height[~region].mean()).mean(),
-    )
-    if max(above, below) < 0.9:
-        return _SIDES["within"]
-    return _SIDES["above" if above > below else "below"]
-
-
-_SIDES = {
-    "above": say("{name} accepts what lies above its line: {demand}"),
-    "below": say("{name} accepts what lies below its line: {demand}"),
-    "within": say("{name} accepts what lies within its line: {demand}"),
-    "everywhere": say("{name} accepts every cut: {demand}"),
-    "nowhere": say("{name} accepts no cut: {demand}"),
-}
-
-
-def _marks(
-    axes: Axes, canvas: Canvas, table: pd.DataFrame, edges_x: np.ndarray, edges_y: np.ndarray
-) -> None:
-    """Mark the departments' own rules, the agreed pair and the proposed one."""
-    cuts = np.sort(table.loc[table["kind"] == "grid", "cut"].unique())
-    placed: list[tuple[float, float, float]] = []
-    order = {"proposed": 0, "agreed": 1, "own": 2}
-    marks = table[table["kind"].isin(order)]
-    for mark in sorted(marks.itertuples(), key=lambda m: order[m.kind]):
-        x = edges_x[0] + 0.5 if pd.isna(mark.idle_months) else float(mark.idle_months)
-        y = edges_y[-1] - 0.1 if pd.isna(mark.cut) else _level_of(mark.cut, cuts)
-        x, y = float(np.clip(x, edges_x[0], edges_x[-1])), float(np.clip(y, *edges_y[[0, -1]]))
-        if mark.kind == "own":
-            dot(axes, x, y, color=INK, hollow=True, size=9)
-        elif mark.kind == "agreed":
-            axes.plot([x], [y], marker="D", markersize=9, color=INK, markeredgecolor=PAPER)
-        else:
-            dot(axes, x, y, color=WARN, size=14)
-        _name(axes, canvas, mark, x, y, placed)
-
-
-def _name(
-    axes: Axes,
-    canvas: Canvas,
-    mark: object,
-    x: float,
-    y: float,
-    placed: list[tuple[float, float, float]],
-) -> None:
-    """Write the name beside a mark, where no other name stands."""
-    bold = mark.kind == "proposed"
-    text = canvas.labels(_NAMES[mark.kind] if mark.kind != "own" else mark.name)
-    width = text_width(text, bold=bold)
-    px, py = axes.transData.transform((x, y)) * 72 / axes.figure.dpi
-    py = canvas.height - py
-    right = px + 12 + width < canvas.width - 12
-    at = px + 12 if right else px - 12 - width
-    places = [py, py - 20, py + 20, py - 38, py + 38]
-    top = 2 * _LINE + 8
-    bottom = canvas.height - axes.get_window_extent().y0 * 72 / axes.figure.dpi - 8
-    free = [
-        place
-        for place in places
-        if top <= place <= bottom
-        and all(
-            abs(place - other) > 17 or at > end or at + width < start
-            for start, end, other in placed
-        )
-    ]
-    py = free[0] if free else py
-    placed.append((at, at + width, py))
-    sheet = canvas.sheet()
-    sheet.set_zorder(6)
-    halo = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.8, "pad": 1.5}
-    weight = "bold" if bold else "normal"
-    color = WARN if bold else INK
-    sheet.text(at, py, text, va="center", weight=weight, color=color, bbox=halo)
-
-
-_NAMES = {"proposed": say("Proposed"), "agreed": say("Agreed")}
-
-
-def _title(table: pd.DataFrame, possible: bool) -> Message:
-    proposed = table[table["kind"] == "proposed"]
-    if len(proposed):
-        one = proposed.iloc[0]
-        return say(
-            "{share:percent} leave the count and no department objects: {pair}.",
-            share=float(one["share_removed"]),
-            pair=pair_in_words(one["worth"], float(one["cut"]), int(one["idle_months"])),
-        )
-    if not (table["kind"] == "department").any():
-        return say("How many leave the count, by the cut.")
-    if possible:
-        return say("No cut was chosen.")
-    return say("No cut meets every department's demands.")
-
-
-def _alt(table: pd.DataFrame, words: Words) -> Message:
-    marks = table[table["kind"].isin(["own", "proposed", "agreed"])]
-    names = [
-        words(
-            say(
-                "{name}: at most {cut:number}, idle for {months:count} months",
-                name=mark.name if mark.kind == "own" else _NAMES[mark.kind],
-                cut=mark.cut,
-                months=mark.idle_months,
-            )
-        )
-        for mark in marks.itertuples()
-    ]
-    return say(
-        "A grid of cuts with the region that each department accepts. Marked: {marks}.",
-        marks=words(say("; ")).join(names) or words(say("none")),
-    )

@@ -126,7 +126,6 @@ _PAIRS = {
         "spend of at most {cut:number} in a year and no movement in {months:count} months"
     ),
 }
-_SHORT = say("{cut:number} and {months:count} months")
 
 
 def _consensus_cut(judgement: Judgement) -> Finding:
@@ -175,7 +174,7 @@ def _consensus_cut(judgement: Judgement) -> Finding:
     return Finding(
         f"{_SECTION}.consensus_cut",
         text,
-        Message(_SHORT.text, {"cut": cut, "months": months}),
+        say("{cut:number} and {months:count} months", cut=cut, months=months),
         n=n,
     )
 
@@ -336,7 +335,7 @@ def check_judgement(judgement: Judgement | Message, min_cell: int) -> tuple[Chec
         return (Check(say("There is a past to judge by"), None, judgement, about),)
     unknown, total = judgement.surface.unknown, judgement.surface.outcomes.customers
     share = unknown / total if total else 0.0
-    checks = [
+    return (
         Check(
             say("Few customers of the landmark could not be judged"),
             share <= MUCH_UNKNOWN,
@@ -352,8 +351,7 @@ def check_judgement(judgement: Judgement | Message, min_cell: int) -> tuple[Chec
             about,
         ),
         _holds_over_time(judgement, about, min_cell),
-    ]
-    return tuple(checks)
+    )
 
 
 def _holds_over_time(judgement: Judgement, about: tuple[str, ...], min_cell: int) -> Check:

@@ -30,8 +30,7 @@ def returns_of_dormant(
         See :func:`customerlab.layers.count_returns`; without rows where there is no past.
     """
     if isinstance(judgement, Message):
-        columns = "product channel customers came_back share low high woke_product woke_channel"
-        return pd.DataFrame(columns=columns.split())
+        return pd.DataFrame(columns=list(layers.RETURNS))
     history = judgement.history
     layered = layers.layer_customers(history.customers, definitions).customers
     past = layered.filter(layered.layer == "dormant").select("customer_id", "came_back")
@@ -54,7 +53,8 @@ def wake(
     if moves is not None:
         dormant = layers.last_seen(dormant, moves, tables.get("accounts"), day=params.snapshot)
     else:
-        dormant = dormant.mutate(product=ibis.literal("unknown"), channel=ibis.literal("unknown"))
+        unknown = ibis.literal(layers.UNKNOWN)
+        dormant = dormant.mutate(product=unknown, channel=unknown)
     return layers.propose_waking(
         dormant,
         returns,
@@ -64,7 +64,7 @@ def wake(
     )
 
 
-def describe_waking(
+def describe_dormant(
     judgement: Judgement | Message, returns: pd.DataFrame, actions: ir.Table, min_cell: int
 ) -> tuple[Finding, ...]:
     """Say who of the dormant came back and how many are proposed for contact.

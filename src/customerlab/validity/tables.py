@@ -7,40 +7,37 @@ from collections.abc import Sequence
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
 
 from customerlab.layers import Definition
 from customerlab.messages import Message, say
-from customerlab.privacy import HIDDEN, round_counts, roundest
+from customerlab.privacy import HIDDEN, round_counts
 from customerlab.validity.consensus import holds
-from customerlab.validity.cutpoints import bin_monotone, bootstrap_cut
 from customerlab.validity.departments import Rule
 from customerlab.validity.judgement import Judgement
 from customerlab.validity.robust import downstream
-from customerlab.validity.selected import select_cut
 from customerlab.validity.surface import MEASURES, Outcomes
 
 #: Column of an estimate to the columns of its interval.
 INTERVALS = {name: (f"{name}_low", f"{name}_high") for name in MEASURES if name != "cost_saved"}
 
+#: Shares are rounded to so many.
+DECIMALS = 4
+
+_AFTER = ("left", "active", "dormant", "assets_each", "spend_each")
 #: What a page shows of :func:`consensus_table`: at the landmark, and at the snapshot.
 CONSENSUS_SHOWN = (
     *("rule", "cut", "idle_months", "customers", "share_removed", "came_back", "assets_lost"),
     *("spend_lost", "cost_saved", "met"),
 )
-CONSENSUS_AFTER = (
-    *("rule", "cut", "idle_months", "churn_rate", "left", "active", "dormant"),
-    *("assets_each", "spend_each"),
-)
+CONSENSUS_AFTER = ("rule", "cut", "idle_months", "churn_rate", *_AFTER)
 _OUTCOMES = (
     "customers",
     *(column for name, ends in INTERVALS.items() for column in (name, *ends)),
     "cost_saved",
 )
-_AFTER = ("left", "active", "dormant", "assets_each", "spend_each")
 
 
-def _nothing(*columns: str) -> pd.DataFrame:
+def no_rows(*columns: str) -> pd.DataFrame:
     """Return a table without rows, for a client whose data show no past."""
     return pd.DataFrame(columns=list(columns))
 
@@ -82,16 +79,13 @@ def outcomes_table(outcomes: Outcomes, min_cell: int) -> pd.DataFrame:
             for column, value in zip(
                 (name, *ends), (rounded.get(name, exact[name]), low, high), strict=True
             ):
-                table[column] = hide(value.round(_DECIMALS), hidden)
+                table[column] = hide(value.round(DECIMALS), hidden)
         saved = exact["cost_saved"] / removed * people
     table["cost_saved"] = hide(np.where(removed > 0, saved, exact["cost_saved"]).round(2), few)
     return table
 
 
-_DECIMALS = 4
-
-
-def _few(people: pd.Series, back: pd.Series, min_cell: int) -> np.ndarray:
+def too_few(people: pd.Series, back: pd.Series, min_cell: int) -> np.ndarray:
     """Say where too few customers came back, or did not, to show which share did."""
     parts = [(part > 0) & (part < min_cell) for part in (people, back, people - back)]
     return np.logical_or.reduce(parts)
@@ -115,7 +109,7 @@ def departments_table(judgement: Judgement | Message, min_cell: int) -> pd.DataF
         combination of own rules, without a condition: those whom just these rules remove.
     """
     if isinstance(judgement, Message):
-        return _nothing("department", "condition", *_OUTCOMES, "met", "gain")
+        return no_rows("department", "condition", *_OUTCOMES, "met", "gain")
     judged = judgement.judged
     names = [one.name for one in judgement.settings.departments]
     rules = [(i, rule) for i, rule in enumerate(judged.rules) if rule.name in names]
@@ -162,8 +156,8 @@ def _combinations(
         {
             "department": names,
             "customers": rounded["all"],
-            "share_removed": (rounded["all"] / total).clip(upper=1).round(_DECIMALS),
-            "came_back": hide(came_back.round(_DECIMALS), _few(people, back, min_cell)),
+            "share_removed": (rounded["all"] / total).clip(upper=1).round(DECIMALS),
+            "came_back": hide(came_back.round(DECIMALS), too_few(people, back, min_cell)),
         }
     )
 
@@ -204,7 +198,7 @@ def consensus_table(
         rounded, with ``assets_each`` and ``spend_each`` per customer left.
     """
     if isinstance(judgement, Message):
-        return _nothing("rule", "cut", "idle_months", *_OUTCOMES, "met", "churn_rate", *_AFTER)
+        return no_rows("rule", "cut", "idle_months", *_OUTCOMES, "met", "churn_rate", *_AFTER)
     judged = judgement.judged
     wanted = (judgement.proposed, judgement.in_force, *judgement.near)
     rules = [rule for rule in wanted if rule in judged.rules]
@@ -238,7 +232,7 @@ def _churn_rate(outcomes: Outcomes, min_cell: int) -> pd.Series:
     stayed = np.clip(outcomes.customers_returned - returned, 0, kept)
     share = np.where(kept > 0, 1 - stayed / np.maximum(kept, 1), np.nan)
     # both counts are rounded: of fewer the share would be far off
-    return hide(share.round(_DECIMALS), outcomes.customers - outcomes.removed < 20 * min_cell)
+    return hide(share.round(DECIMALS), outcomes.customers - outcomes.removed < 20 * min_cell)
 
 
 def surface_table(judgement: Judgement | Message, min_cell: int) -> pd.DataFrame:
@@ -251,7 +245,7 @@ def surface_table(judgement: Judgement | Message, min_cell: int) -> pd.DataFrame
         resamples in which all demands are met) and ``nearly_as_good``.
     """
     if isinstance(judgement, Message):
-        return _nothing("cut", "idle_months", *_OUTCOMES, "met", "nearly_as_good")
+        return no_rows("cut", "idle_months", *_OUTCOMES, "met", "nearly_as_good")
     surface = judgement.surface
     flat = _flattened(surface.outcomes)
     table = outcomes_table(flat, min_cell)
@@ -284,123 +278,9 @@ def over_time_table(judgement: Judgement | Message, min_cell: int) -> pd.DataFra
     """
     columns = ("landmark", "months", *_OUTCOMES[:-1])
     if isinstance(judgement, Message) or not judgement.over_time:
-        return _nothing(*columns)
+        return no_rows(*columns)
     rows = [
         outcomes_table(one.outcomes, min_cell).assign(landmark=one.landmark, months=one.months)
         for one in judgement.over_time
     ]
     return pd.concat(rows, ignore_index=True)[list(columns)]
-
-
-def cutpoints_table(
-    judgement: Judgement | Message, rng: np.random.Generator, min_cell: int
-) -> pd.DataFrame:
-    """Return where the data themselves cut, for each measure alone, among the quiet customers.
-
-    Returns
-    -------
-    DataFrame
-        Per measure two rows of the maximally selected rank statistic (up to the cut, above it) and
-        one per bin of the monotone binning: ``measure``, ``method``, ``level``, ``customers``
-        (rounded), ``came_back`` with the 95 % interval of the share (Wilson); in the first row
-        also ``cut`` with ``cut_low`` and ``cut_high``, ``statistic`` and ``p_value``. Idle months
-        are cut from below: at ``cut`` or more.
-    """
-    columns = [
-        *("measure", "method", "level", "cut", "cut_low", "cut_high", "statistic", "p_value"),
-        *("customers", "came_back", "came_back_low", "came_back_high"),
-    ]
-    if isinstance(judgement, Message):
-        return _nothing(*columns)
-    parts = [
-        part.assign(measure=MEASURE_NAMES[measure])
-        for measure, counted in judgement.quiet().items()
-        for part in (
-            _selected(counted, rng, whole=measure == "idle_months"),
-            _binned(counted, whole=measure == "idle_months"),
-        )
-        if len(part)
-    ]
-    if not parts:
-        return _nothing(*columns)
-    table = pd.concat(parts, ignore_index=True)
-    few_back = _few(table["n"], table["events"], min_cell)
-    shares = {
-        "came_back": table["events"] / table["n"],
-        "came_back_low": table["low_share"],
-        "came_back_high": table["high_share"],
-    }
-    table = table.assign(
-        customers=round_counts(table["n"], min_cell),
-        **{name: hide(share.round(_DECIMALS), few_back) for name, share in shares.items()},
-    )
-    return table.reindex(columns=columns)
-
-
-def bins_to_draw(table: pd.DataFrame) -> pd.DataFrame:
-    """Return :func:`cutpoints_table` ready to be drawn: which rows are bins."""
-    return table.assign(is_bin=table["method"].map(lambda method: method == _BINNED))
-
-
-MEASURE_NAMES = {
-    "assets": say("assets"),
-    "spend_12m": say("spend in the last 12 months"),
-    "idle_months": say("months without a movement"),
-}
-_SELECTED = say("best single cut (maximally selected rank statistic)")
-_BINNED = say("bins in which the share only rises or falls")
-
-
-#: Shares of the quiet customers below the cuts that are tried: most may have been idle for ever.
-_SEARCHED = {"minprop": 0.02, "maxprop": 0.98}
-
-
-def _selected(counted: pd.DataFrame, rng: np.random.Generator, *, whole: bool) -> pd.DataFrame:
-    """Return both sides of the best single cut; no rows where there is none."""
-    chosen = select_cut(counted, **_SEARCHED)
-    if not np.isfinite(chosen.cut):
-        return pd.DataFrame()
-    ends = [chosen.cut, *bootstrap_cut(counted, rng, **_SEARCHED)]
-    # removed are those idle for more months than the low side
-    cut, low, high = (end + 1 if whole else _roundest(end, counted["x"]) for end in ends)
-    below = counted["x"] <= chosen.cut
-    sums = [counted.loc[side, ["n", "events"]].sum() for side in (below, ~below)]
-    sides = pd.DataFrame(sums).reset_index(drop=True)
-    ends = proportion_confint(sides["events"], sides["n"], method="wilson")
-    side = chosen.cut if whole else cut
-    return sides.assign(
-        method=_SELECTED,
-        level=[_level(-np.inf, side), _level(side, np.inf)],
-        cut=[cut, np.nan],
-        cut_low=[low, np.nan],
-        cut_high=[high, np.nan],
-        statistic=[chosen.statistic, np.nan],
-        p_value=[chosen.p, np.nan],
-        low_share=ends[0],
-        high_share=ends[1],
-    )
-
-
-def _binned(counted: pd.DataFrame, *, whole: bool) -> pd.DataFrame:
-    bins = bin_monotone(counted)
-    ends = bins[["low", "high"]].to_numpy()
-    if not whole:
-        ends = np.array([[_roundest(end, counted["x"]) for end in pair] for pair in ends])
-    levels = [_level(low, high) for low, high in ends]
-    return bins.drop(columns=["low", "high"]).assign(method=_BINNED, level=levels)
-
-
-def _roundest(end: float, x: pd.Series) -> float:
-    """Return the roundest number that parts the customers as `end` does."""
-    above = x[x > end]
-    return roundest(end, float(above.min()) if len(above) else np.inf)
-
-
-def _level(low: float, high: float) -> Message:
-    if np.isinf(low) and np.isinf(high):
-        return say("all")
-    if np.isinf(low):
-        return say("up to {high:number}", high=high)
-    if np.isinf(high):
-        return say("above {low:number}", low=low)
-    return say("above {low:number}, up to {high:number}", low=low, high=high)
