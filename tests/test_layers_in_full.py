@@ -28,8 +28,9 @@ from customerlab.layers.accounts import (
 )
 from customerlab.layers.preferences import index_interval, prefer, preference_sums
 from customerlab.layers.splits import split_sums, split_valid
-from customerlab.layers.waking import count_arms, count_returns, last_seen, propose_waking
+from customerlab.layers.waking import count_returns, last_seen, propose_waking
 from customerlab.layers.waking_answers import describe_waking, mask_returns
+from customerlab.lots import count_arms
 from customerlab.messages import ENGLISH, Message, Words, say
 from customerlab.plots.layers import account_bands, preferences
 from customerlab.privacy import HIDDEN, mask_counts, roundest

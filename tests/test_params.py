@@ -101,6 +101,20 @@ def test_unknown_tables_and_columns_name_the_nearest():
         check_params(bad | {"sources": columns}, "here")
 
 
+def test_one_way_of_leaving_or_several(tmp_path):
+    """A word alone is a list of one; a word that is none of ours is named."""
+    assert load(tmp_path, GOOD).churn_timing.event == ["inactive"]
+    both = GOOD.replace("event: inactive", "event: [inactive, closed]")
+    assert load(tmp_path, both).churn_timing.event == ["inactive", "closed"]
+    assert load(tmp_path, GOOD.replace("event: inactive, ", "")).churn_timing.event == ["inactive"]
+    for event in ("inactiv", "[closed, inactiv]"):
+        with pytest.raises(CustomerlabError, match=r'churn_timing\.event.*"inactiv"') as error:
+            load(tmp_path, GOOD.replace("event: inactive", f"event: {event}"))
+        assert "payroll_moved" in str(error.value)
+    with pytest.raises(CustomerlabError, match=r"churn_timing\.event"):
+        load(tmp_path, GOOD.replace("event: inactive", "event: []"))
+
+
 def test_a_lookup_survives_yamls_reading_of_on(tmp_path):
     text = GOOD + (
         "  accounts:\n    path: a.csv\n    columns:\n"

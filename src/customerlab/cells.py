@@ -9,6 +9,16 @@ import ibis.expr.types as ir
 import pandas as pd
 
 
+def no_rows(columns: Mapping[str, object]) -> ir.Table:
+    """Return a table without rows, for a client who did not give one.
+
+    Parameters
+    ----------
+    columns : mapping of str to type
+    """
+    return ibis.memtable(ibis.schema(dict(columns)).to_pyarrow().empty_table())
+
+
 def cells(
     table: ir.Table,
     by: Sequence[str],

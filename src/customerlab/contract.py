@@ -180,7 +180,7 @@ _TABLES = (
     ),
     Table(
         "durations",
-        _columns("duration:number*+ churned:boolean* entry:number customer_id"),
+        _columns("duration:number*+ churned:boolean* entry:number event_type customer_id"),
         open=True,
     ),
     Table("survey", _columns("customer_id"), open=True),

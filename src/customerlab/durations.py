@@ -32,6 +32,7 @@ REASONS: dict[str, Message] = {
     "no_movement": say("never moved in the data"),
     "left_when_first_seen": say("left in the month in which they were first seen"),
     "too_recent": say("first seen too recently to tell whether they stay"),
+    "never_at_risk": say("had nothing that could be lost in this way"),
 }
 
 
@@ -102,23 +103,46 @@ def timelines(
         people = customers.select("customer_id", joined_on=joined_on).left_join(
             exits, "customer_id"
         )
-    last = _last_whole_month(snapshot - dt.timedelta(days=idle_days))
     people = people.mutate(
         joined=month_index(clock_starts(people.joined_on, people.first_movement)),
         seen=month_index(people.first_movement),
         gone=month_index(people.exit),
     )
     people = people.mutate(
-        begins=(people.seen == people.joined).ifelse(people.joined, people.seen + 1),
-        churned=(people.gone <= last).fill_null(False),
+        begins=(people.seen == people.joined).ifelse(people.joined, people.seen + 1)
     )
+    last = last_whole_month(snapshot - dt.timedelta(days=idle_days))
+    lacking = people.first_movement.isnull().ifelse("no_movement", ibis.null("string"))
+    return lines_of(people, last, lacking)
+
+
+def lines_of(people: ir.Table, last: int, lacking: ir.StringValue) -> ir.Table:
+    """Return :func:`timelines` of customers whose months are known by number.
+
+    Parameters
+    ----------
+    people : table
+        ``customer_id``, ``joined``, ``begins`` (first month at risk) and ``gone`` (month of the
+        exit, or null), each as :func:`customerlab.calendar_months.month_index` counts months;
+        columns that begin with ``from_`` and ``exit_kind`` are passed on.
+    last : int
+        The last month that is looked at: everybody is censored there.
+    lacking : expression
+        The reason of those who have no months at all, else null.
+    """
+    people = people.mutate(churned=(people.gone <= last).fill_null(False), lacks=lacking)
     people = people.mutate(ends=people.churned.ifelse(people.gone, ibis.literal(last, "int64")))
     reason = ibis.cases(
-        (people.first_movement.isnull(), "no_movement"),
+        (people.lacks.notnull(), people.lacks),
         (people.churned & (people.ends < people.begins), "left_when_first_seen"),
         (people.ends < people.begins, "too_recent"),
         else_=ibis.null("string"),
     )
+    further = {
+        name: people[name] - people.joined for name in people.columns if name.startswith("from_")
+    }
+    if "exit_kind" in people.columns:
+        further["exit"] = people.churned.ifelse(people.exit_kind, ibis.null("string"))
     return people.select(
         "customer_id",
         joined_month=first_of_month(people.joined),
@@ -127,6 +151,7 @@ def timelines(
         churned=people.churned,
         exit_month=people.churned.ifelse(first_of_month(people.ends), ibis.null("date")),
         reason=reason,
+        **further,
     )
 
 
@@ -214,6 +239,7 @@ def first_of_month(index: ir.IntegerValue) -> ir.DateValue:
     return ibis.date((index // 12).cast("int32"), (index % 12 + 1).cast("int32"), 1)
 
 
-def _last_whole_month(day: dt.date) -> int:
+def last_whole_month(day: dt.date) -> int:
+    """Return the number of the last month that ends on or before a day."""
     index = day.year * 12 + day.month - 1
     return index if is_last_of_month(day) else index - 1

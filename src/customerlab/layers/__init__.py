@@ -33,7 +33,6 @@ from customerlab.layers.splits import split_sums, split_valid
 from customerlab.layers.waking import (
     RETURNS,
     UNKNOWN,
-    count_arms,
     count_returns,
     last_seen,
     propose_waking,
@@ -52,7 +51,6 @@ __all__ = [
     "certain",
     "check_layers",
     "count_accounts",
-    "count_arms",
     "count_invalid_rules",
     "count_layers",
     "count_returns",

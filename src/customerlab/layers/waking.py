@@ -14,6 +14,7 @@ import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
 from customerlab.errors import CustomerlabError
+from customerlab.lots import drawn
 
 #: Stands where the data do not tell a product or a channel.
 UNKNOWN = "unknown"
@@ -247,11 +248,6 @@ def propose_waking(
     ------
     CustomerlabError
         When `control_share` is no share below 1.
-
-    Notes
-    -----
-    The arm follows from the first 32 bits of the MD5 of ``<seed>:<notebook>:<customer_id>``: the
-    same on every engine, whatever the order of rows, and known again without a list.
     """
     if not 0 <= control_share < 1:
         raise CustomerlabError(
@@ -268,15 +264,14 @@ def propose_waking(
     listed = dormant_now.select("customer_id", *_GROUP).inner_join(
         chosen, [("product", "_last_product"), ("channel", "_last_channel")]
     )
-    digest = (ibis.literal(f"{seed}:{notebook}:") + listed.customer_id).hexdigest("md5")
-    limit = f"{int(control_share * 2**32):08x}"  # hexadecimal digits of one length order as numbers
+    control = drawn(seed, notebook, listed.customer_id, control_share)
     reason = ibis.literal("dormant: ") + listed.product + ibis.literal("/") + listed.channel
     return listed.select(
         "customer_id",
         reason=reason,
         product=listed["_product"],
         channel=listed["_channel"],
-        arm=(digest.substr(0, 8) < limit).ifelse("control", "contact"),
+        arm=control.ifelse("control", "contact"),
     )
 
 
@@ -286,10 +281,3 @@ def _promising(returns: pd.DataFrame, min_customers: int) -> pd.DataFrame:
     # in whole numbers, so that a group that is like all is not lost to a rounding error
     as_often = returns["came_back"] * people >= back * returns["customers"]
     return returns[as_often & (returns["came_back"] > 0) & (returns["customers"] >= min_customers)]
-
-
-def count_arms(proposed: ir.Table) -> dict[str, int]:
-    """Return how many customers :func:`propose_waking` gives each arm."""
-    counted = proposed.group_by("arm").aggregate(n=proposed.count()).to_pandas()
-    arms = dict(zip(counted["arm"], counted["n"], strict=True))
-    return {arm: int(arms.get(arm, 0)) for arm in ("contact", "control")}

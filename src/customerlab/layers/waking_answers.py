@@ -58,7 +58,7 @@ def describe_waking(
     returns : DataFrame
         From :func:`count_returns` (not masked).
     arms : dict of str to int
-        From :func:`count_arms`.
+        From :func:`customerlab.lots.count_arms`.
     landmark, until : date
         As for :func:`count_returns`.
     min_customers : int

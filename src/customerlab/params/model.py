@@ -194,17 +194,40 @@ class InvalidCustomers(_Section):
     )
 
 
+Exit = Literal["inactive", "payroll_moved", "money_gone", "closed"]
+
+
 class ChurnTiming(_Section):
     """Notebook 04."""
 
-    event: Literal["inactive"] = Field("inactive", description="What counts as leaving.")
-    idle_days: int = Field(90, ge=1, description="So many days without a movement: left.")
+    event: Annotated[list[Exit], BeforeValidator(_listed)] = Field(
+        ["inactive"],
+        min_length=1,
+        description="What counts as leaving; several compete, and the first that comes counts.",
+    )
+    idle_days: int | None = Field(
+        None,
+        ge=1,
+        description="So many days without a movement: left. Left out: chosen from the data.",
+    )
     horizons_months: list[Annotated[int, Field(ge=1, le=60)]] = Field([3, 5], min_length=1)
     groups: list[ColumnName] | None = Field(
         None, description="Columns whose groups get a survival curve; left out: those at hand."
     )
     covariates: list[ColumnName] | None = Field(
         None, description="Columns of the hazard model; left out: those at hand."
+    )
+    confirmed: list[ColumnName] = Field(
+        [], description="Columns that foretell leaving very well and were known before it."
+    )
+    retention_cost: Money | None = Field(
+        None, description="What it costs to approach one customer who may leave."
+    )
+    margin: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="What the client earns in a year on what a customer holds or spends."
+    )
+    control_share: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.2, description="Of those to be approached, so many are held back as a control."
     )
 
 

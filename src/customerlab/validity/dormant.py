@@ -11,6 +11,7 @@ import pandas as pd
 from customerlab import layers
 from customerlab.customers import movements, own_movements
 from customerlab.findings import Finding
+from customerlab.lots import count_arms
 from customerlab.messages import Message
 from customerlab.params import Params
 from customerlab.validity.judgement import Judgement
@@ -76,7 +77,7 @@ def describe_dormant(
     history = judgement.history
     return layers.describe_waking(
         returns,
-        layers.count_arms(actions),
+        count_arms(actions),
         landmark=history.landmark,
         until=history.until,
         min_customers=min_cell,
