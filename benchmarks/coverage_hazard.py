@@ -20,7 +20,7 @@ import pandas as pd
 from scipy import stats
 
 from customerlab import churn
-from customerlab.person_months import TENURE_BANDS, band_of
+from customerlab.features import TENURE_BANDS, band_of
 
 #: Monthly hazard of the reference customer from each month of tenure on.
 BASELINE = {0: 0.040, 1: 0.034, 3: 0.030, 6: 0.025, 12: 0.020, 24: 0.016, 36: 0.014, 60: 0.012}

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 from scipy import stats
 
 from customerlab.churn.curves import Survival
 from customerlab.churn.forecast import Forecast
-from customerlab.churn.hazard import Hazard, fit_hazard
-from customerlab.findings import Check, Finding
+from customerlab.churn.hazard import Hazard
+from customerlab.churn.outlook import Outlook, as_outlook
+from customerlab.features import feature_name, level_name
+from customerlab.findings import Finding
 from customerlab.messages import say
-from customerlab.person_months import feature_name, level_name
 
 #: A group of fewer customers is not named.
 MIN_GROUP = 30
 
 
 def leave_within(
-    expected: Forecast | None, hazard: Hazard, horizons_months: Sequence[int]
+    expected: Forecast | None, model: Hazard | Outlook, horizons_months: Sequence[int]
 ) -> tuple[Finding, ...]:
     """Return how many of those here leave within each horizon.
 
@@ -28,7 +28,7 @@ def leave_within(
     ----------
     expected : Forecast or None
         None when the model could not be fitted.
-    hazard : Hazard
+    model : Hazard or Outlook
     horizons_months : sequence of int
 
     Returns
@@ -37,14 +37,14 @@ def leave_within(
         ``churn_timing.leave_within_<h>_months``; the value is the share of those here, the
         interval one for what will be counted.
     """
-    if expected is None or not hazard.fitted:
+    if expected is None or not model.fitted:
         return tuple(
             Finding(
                 id=f"churn_timing.leave_within_{horizon}_months",
                 text=say(
                     "With {events:customers} exits in the data it cannot be said how many leave "
                     "within {months:count} months.",
-                    events=hazard.events,
+                    events=model.events,
                     months=horizon,
                 ),
                 unit="percent",
@@ -72,21 +72,21 @@ def leave_within(
             high=row.high / row.here,
             unit="percent",
             n=row.customers,
-            status=hazard.status,
+            status=model.status,
         )
         for row in expected.expected().itertuples()
     )
 
 
 def first_group(
-    expected: Forecast | None, hazard: Hazard, *, by: Sequence[str] | None = None
+    expected: Forecast | None, model: Hazard | Outlook, *, by: Sequence[str] | None = None
 ) -> Finding:
     """Return the group of those here of whom the largest share leaves first.
 
     Parameters
     ----------
     expected : Forecast or None
-    hazard : Hazard
+    model : Hazard or Outlook
     by : sequence of str, optional
         Features whose levels are the groups; those of the model when left out.
 
@@ -98,10 +98,10 @@ def first_group(
         interval is at that level.
     """
     id_ = "churn_timing.first_group"
-    if expected is None or not hazard.fitted:
-        return _no_group(hazard.events)
+    if expected is None or not model.fitted:
+        return _no_group(model.events)
     horizon = expected.horizons[0]
-    features = list(by) if by is not None else [term.term for term in hazard.terms]
+    features = list(by) if by is not None else as_outlook(model).inputs
     tables = [expected.expected(feature).assign(feature=feature) for feature in features]
     groups = pd.concat(tables) if tables else expected.expected().iloc[:0].assign(feature="")
     groups = groups.query("horizon_months == @horizon and customers >= @MIN_GROUP")
@@ -146,7 +146,7 @@ def first_group(
         high=first["share_high"],
         unit="percent",
         n=int(first["customers"]),
-        status=hazard.status,
+        status=model.status,
     )
 
 
@@ -187,52 +187,6 @@ def still_here_after(curve: Survival, month: float) -> Finding:
         unit="percent",
         n=int(whole.iloc[0]["customers"]),
         status=whole.iloc[0]["status"],
-    )
-
-
-def check_later_months(
-    earlier: pd.DataFrame, later: pd.DataFrame, covariates: Sequence[str]
-) -> Check:
-    """Judge the model on months that it has not seen.
-
-    Parameters
-    ----------
-    earlier, later : DataFrame
-        Counts of customer-months before and from some month on, as :func:`fit_hazard` takes
-        them. The model is fitted to `earlier`; each customer-month of `later` has its chance.
-    covariates : sequence of str
-
-    Returns
-    -------
-    Check
-        Passed when the exits counted lie in the 99 % prediction interval of those expected, or
-        within 10 % of them: with very many customers a difference that decides nothing would
-        fail the check.
-    """
-    name = say("The model foretells the exits of the latest months")
-    hazard = fit_hazard(earlier, covariates)
-    if not hazard.fitted or later["n"].sum() == 0:
-        text = say("Too few exits in the earlier months to judge the model on the later ones.")
-        return Check(name, None, text)
-    rows = later.assign(chance=hazard.chance(later))
-    n, p = rows["n"].to_numpy(float), rows["chance"].to_numpy()
-    slope = hazard.gradient(later)
-    expected, counted = float(n @ p), int(rows["events"].sum())
-    gradient = n @ slope
-    error = np.sqrt(gradient @ hazard.covariance @ gradient + n @ (p * (1 - p)))
-    half = float(stats.norm.ppf(0.995)) * error
-    passed = abs(counted - expected) <= max(half, 0.1 * expected)
-    return Check(
-        name,
-        bool(passed),
-        say(
-            "Fitted to the earlier months only, the model expects {expected:count} exits "
-            "({low:count} to {high:count}) in the later ones; {counted:customers} were counted.",
-            expected=expected,
-            low=max(expected - half, 0.0),
-            high=expected + half,
-            counted=counted,
-        ),
     )
 
 

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import sparse, stats
 
 from customerlab.churn.curves import FEW_EVENTS, status_of
 from customerlab.churn.levels import as_levels, find_levels
+from customerlab.features import feature_name
 from customerlab.findings import Status
 from customerlab.messages import Message, say
-from customerlab.person_months import feature_name
 
 _COLUMNS = ["term", "level", "hazard_ratio", "low", "high", "coefficient", "std_error", "p"]
 
@@ -78,31 +78,23 @@ def fit_cox(
     entry : str, optional
         Column with the time from which the customer was seen: at risk after it.
     """
-    data = counts.loc[counts[weight] > 0].reset_index(drop=True)
-    if entry is not None:
-        data = data.loc[data[time] > data[entry]].reset_index(drop=True)
-    w = data[weight].to_numpy(dtype=float)
-    left = data[event].to_numpy(dtype=bool)
-    n, events = int(w.sum()), int(w[left].sum())
-    design, names, references, notes = _design(data, covariates, w, w * left)
-    if events < FEW_EVENTS or not names:
+    data = at_risk_data(counts, covariates, time=time, event=event, entry=entry, weight=weight)
+    n, events, references, notes = data.n, data.events, data.references, data.notes
+    if events < FEW_EVENTS or not data.names:
         note = (
             say("Only {events:customers} exits: no Cox model.", events=events)
             if events < FEW_EVENTS
             else say("No cause differs between customers: no Cox model.")
         )
         return _none(n, events, references, (*notes, note))
-    stop = data[time].to_numpy(dtype=float)
-    start = data[entry].to_numpy(dtype=float) if entry else np.full(len(data), -np.inf)
-    center = w @ design / w.sum()  # moves nothing but the size of the exponentials
-    solved = _newton(_Sorted(design - center, start, stop, left, w))
+    solved = _newton(data.risk_sets)
     if solved is None:
         note = say("The Cox model has no best answer (all or none leave in some group).")
         return _none(n, events, references, (*notes, note))
     beta, covariance, log_likelihood = solved
     se = np.sqrt(np.diag(covariance))
     z = float(stats.norm.ppf(0.975))
-    table = pd.DataFrame(names, columns=["term", "level"]).assign(
+    table = pd.DataFrame(data.names, columns=["term", "level"]).assign(
         hazard_ratio=np.exp(beta),
         low=np.exp(beta - z * se),
         high=np.exp(beta + z * se),
@@ -118,8 +110,60 @@ def fit_cox(
         events,
         references,
         status_of(events),
-        tuple(notes),
+        notes,
     )
+
+
+@dataclass(frozen=True)
+class AtRisk:
+    """Counts of customers as the model sees them.
+
+    Attributes
+    ----------
+    cells : DataFrame
+        The counts that are used: somebody in them, and seen for some time.
+    risk_sets : RiskSets
+        Their design (less its mean, `center`), in the order of `names`, with the times of exit.
+    center : ndarray
+    names : list of (term, level)
+    references : dict of str to str
+    n, events : int
+    notes : tuple of Message
+    """
+
+    cells: pd.DataFrame
+    risk_sets: RiskSets
+    center: np.ndarray
+    names: list[tuple[str, str]]
+    references: dict[str, str]
+    n: int
+    events: int
+    notes: tuple[Message, ...]
+
+
+def at_risk_data(
+    counts: pd.DataFrame,
+    covariates: Sequence[str],
+    *,
+    time: str = "duration",
+    event: str = "churned",
+    entry: str | None = None,
+    weight: str = "n",
+) -> AtRisk:
+    """Return what :func:`fit_cox` fits to; see there for the parameters."""
+    data = counts.loc[counts[weight] > 0].reset_index(drop=True)
+    if entry is not None:
+        data = data.loc[data[time] > data[entry]].reset_index(drop=True)
+    w = data[weight].to_numpy(dtype=float)
+    left = data[event].to_numpy(dtype=bool)
+    known = covariates if len(data) else ()  # nobody has no levels
+    design, names, references, notes = _design(data, known, w, w * left)
+    stop = data[time].to_numpy(dtype=float)
+    start = data[entry].to_numpy(dtype=float) if entry else np.full(len(data), -np.inf)
+    center = w @ design / max(w.sum(), 1.0)  # moves nothing but the size of the exponentials
+    sets = RiskSets(design - center, start, stop, left, w)
+    n, events = int(w.sum()), int(w[left].sum())
+    return AtRisk(data, sets, center, names, references, n, events, tuple(notes))
 
 
 def _none(n: int, events: int, references: dict[str, str], notes: tuple[Message, ...]) -> Cox:
@@ -158,7 +202,7 @@ def _design(data: pd.DataFrame, covariates: Sequence[str], n: np.ndarray, events
     return design, names, references, notes
 
 
-class _Sorted:
+class RiskSets:
     """The data in order of time, and Efron's likelihood on it."""
 
     def __init__(self, x, start, stop, left, w):
@@ -171,25 +215,33 @@ class _Sorted:
         self.event_time = np.searchsorted(self.times, stop[left])
         self.d = np.bincount(self.event_time, weights=w[left], minlength=len(self.times))
         self.used = self.end > self.begin
+        k, used = len(self.times), np.flatnonzero(self.used)
+        # who comes in at `begin` and goes out at `end`, and who exits, by time: sums are products
+        comes, goes = (_indicators(at[used], used, k + 1, len(x)) for at in (self.begin, self.end))
+        self.changes = comes - goes
+        self.exits = _indicators(self.event_time, np.arange(len(self.event_rows)), k)
 
-    def value(self, beta):
-        """Return log-likelihood, gradient and information at `beta`."""
+    def at_risk(self):
+        """Return the number of customers at risk at each time of exit."""
+        return self._over_time(self.w)
+
+    def value(self, beta, per_time=None):
+        """Return log-likelihood, gradient and information at `beta`.
+
+        They are sums over the times of exit; `per_time` multiplies each time's part.
+        """
         x, k = self.x, len(self.times)
+        times = np.ones(k) if per_time is None else per_time
         eta = x @ beta
         risk = self.w * np.exp(eta)
-        p = x.shape[1]
-        # everything summed over the risk set: what comes in at `begin`, goes out at `end`
-        flat = np.column_stack([np.ones(len(x)), x])
-        sums = self._over_time(risk[:, None] * flat, k)
-        r0, r1 = sums[:, 0], sums[:, 1:]
-        rows = self.event_rows
-        d0 = np.bincount(self.event_time, weights=risk[rows], minlength=k)
-        d1 = np.zeros((k, p))
-        np.add.at(d1, self.event_time, risk[rows, None] * x[rows])
+        weighted, rows = risk[:, None] * x, self.event_rows
+        r0, r1 = self._over_time(risk), self._over_time(weighted)
+        d0, d1 = self.exits @ risk[rows], self.exits @ weighted[rows]
         tied = np.array([_tied(r0[t], d0[t], int(self.d[t])) for t in range(k)])
-        logs, a0, a1, b0, b1, b2 = tied.T
-        value = float(self.w[rows] @ eta[rows] - logs.sum())
-        gradient = self.w[rows] @ x[rows] - (a0 @ r1 - a1 @ d1)
+        logs, a0, a1, b0, b1, b2 = tied.T * times
+        exits = self.w[rows] * times[self.event_time]
+        value = float(exits @ eta[rows] - logs.sum())
+        gradient = exits @ x[rows] - (a0 @ r1 - a1 @ d1)
         # sum over event times of a0 * second moments, by giving each row its share of times
         upto = np.concatenate([[0.0], np.cumsum(a0)])
         share = (upto[self.end] - upto[self.begin]) * self.used
@@ -199,11 +251,15 @@ class _Sorted:
         outer = (r1 * b0[:, None]).T @ r1 - cross - cross.T + (d1 * b2[:, None]).T @ d1
         return value, gradient, second - outer
 
-    def _over_time(self, values, k):
-        change = np.zeros((k + 1, values.shape[1]))
-        np.add.at(change, self.begin[self.used], values[self.used])
-        np.add.at(change, self.end[self.used], -values[self.used])
-        return change.cumsum(axis=0)[:k]
+    def _over_time(self, values):
+        """Return the sums over the risk set at each time of exit."""
+        return (self.changes @ values).cumsum(axis=0)[: len(self.times)]
+
+
+def _indicators(at: np.ndarray, rows: np.ndarray, k: int, n: int | None = None) -> sparse.csr_array:
+    """Return the matrix of `k` times by `n` rows that is one where a row belongs to a time."""
+    shape = (k, len(rows) if n is None else n)
+    return sparse.csr_array((np.ones(len(rows)), (at, rows)), shape=shape)
 
 
 def _tied(r0: float, d0: float, d: int) -> tuple[float, ...]:
@@ -221,7 +277,7 @@ def _tied(r0: float, d0: float, d: int) -> tuple[float, ...]:
     )
 
 
-def _newton(data: _Sorted, *, steps: int = 50):
+def _newton(data: RiskSets, *, steps: int = 50):
     beta = np.zeros(data.x.shape[1])
     value, gradient, information = data.value(beta)
     for _ in range(steps):

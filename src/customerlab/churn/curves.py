@@ -124,11 +124,11 @@ def survival(counts: pd.DataFrame, by: str | None = None) -> Survival:
             rows, columns=["group", "customers", "events", "median", "begins", "status"]
         ),
         by=by,
-        logrank=_logrank(data),
+        logrank=logrank_test(data),
     )
 
 
-def _at_risk(data: pd.DataFrame, times: np.ndarray) -> np.ndarray:
+def count_at_risk(data: pd.DataFrame, times: np.ndarray) -> np.ndarray:
     """Count who entered before each time and had not gone before it."""
 
     def before(column: str) -> np.ndarray:
@@ -144,10 +144,10 @@ def _events(data: pd.DataFrame, times: np.ndarray) -> np.ndarray:
     return exits.reindex(times, fill_value=0).to_numpy()
 
 
-def _begins(data: pd.DataFrame) -> float:
+def first_month(data: pd.DataFrame) -> float:
     """Return the month from which enough were at risk; 0 unless all entered late."""
     times = np.unique(data["duration"])
-    at_risk = _at_risk(data, times)
+    at_risk = count_at_risk(data, times)
     most = at_risk.argmax()
     enough = min(MIN_AT_RISK, at_risk[most])
     short = np.flatnonzero(at_risk[:most] < enough)
@@ -156,7 +156,7 @@ def _begins(data: pd.DataFrame) -> float:
 
 
 def _curve(data: pd.DataFrame) -> tuple[pd.DataFrame, float, float]:
-    begins = _begins(data)
+    begins = first_month(data)
     data = data.loc[data["duration"] > begins].assign(entry=lambda d: d["entry"].clip(begins))
     last = data["duration"].max()
     times = np.unique(np.concatenate([data["duration"], np.arange(np.ceil(begins), last + 1)]))
@@ -173,7 +173,7 @@ def _curve(data: pd.DataFrame) -> tuple[pd.DataFrame, float, float]:
     known = known.loc[known.index > begins]
     values = known.reindex(times, method="ffill").fillna({known.columns[0]: 1.0}).to_numpy()
     none_yet = values[:, 0] == 1.0
-    at_risk = _at_risk(data, times)
+    at_risk = count_at_risk(data, times)
     at_risk[0] = data.loc[data["entry"] <= begins, "n"].sum()
     table = pd.DataFrame(
         {
@@ -190,14 +190,14 @@ def _curve(data: pd.DataFrame) -> tuple[pd.DataFrame, float, float]:
     return table, begins, float(half.iloc[0]) if len(half) else float("nan")
 
 
-def _logrank(data: pd.DataFrame) -> LogRank | None:
+def logrank_test(data: pd.DataFrame) -> LogRank | None:
     """Test by the hypergeometric law at each time of exit, as R's ``survdiff`` does."""
     times = np.unique(data.loc[data["churned"], "duration"])
     names = sorted(data["group"].unique(), key=natural_order)
     if len(names) < 2 or not len(times):
         return None
     parts = [data.loc[data["group"] == name] for name in names]
-    at_risk = np.column_stack([_at_risk(part, times) for part in parts]).astype(float)
+    at_risk = np.column_stack([count_at_risk(part, times) for part in parts]).astype(float)
     exits = np.column_stack([_events(part, times) for part in parts]).astype(float)
     r, d = at_risk.sum(axis=1), exits.sum(axis=1)
     share = at_risk / r[:, None]

@@ -6,12 +6,13 @@ A customer who is here leaves within ``k`` months with chance
 
 where :math:`x_j` are the features ``j`` months on: tenure and age move with the calendar, all
 others stay as they are at the snapshot. Customers alike in every feature share one number, which
-is computed once and joined back by the engine.
+is computed once and joined back by the engine. With several exits the chance of each in month j is
+that of having stayed until then times its hazard in that month.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import ibis
@@ -22,8 +23,13 @@ import pandas as pd
 from customerlab.cells import cells
 from customerlab.churn.hazard import Hazard, Z
 from customerlab.churn.levels import as_levels, natural_order
+from customerlab.churn.outlook import Outlook, as_outlook
+from customerlab.churn.reasons import find_reasons
 from customerlab.errors import CustomerlabError
-from customerlab.person_months import MOVING, UNKNOWN, band, band_of
+from customerlab.features import MOVING, UNKNOWN, band, band_of
+
+#: The mean of the months left counts so many at most.
+MONTHS_AHEAD = 24
 
 
 @dataclass(frozen=True)
@@ -34,23 +40,28 @@ class Forecast:
     ----------
     horizons : tuple of int
         Months.
+    exits : tuple of str
+        Kinds of exit.
     scores : ibis table
-        ``customer_id``, ``still_here`` (how likely; 1 when the features do not tell) and, per
-        horizon, ``leave_within_<h>_months`` for a customer who is.
+        ``customer_id``, ``still_here`` (how likely; 1 when the features do not tell) and, for a
+        customer who is: per horizon ``leave_within_<h>_months`` (with several exits also
+        ``<exit>_within_<h>_months``), ``months_left_median`` and ``months_left_mean`` of the next
+        24, ``reason_1`` and ``reason_2`` (:func:`customerlab.churn.reasons.find_reasons`).
     cells : DataFrame
         One row per combination of features: its values, ``n`` customers, how many of them are
-        expected to be still ``here``, and their chances.
+        expected to be still ``here``, sums asked for, and the columns of `scores`.
     covariance : ndarray
         Of the model's coefficients.
-    gradients : dict of int to ndarray
-        Per horizon and cell, how the chance moves with each coefficient.
+    gradients : dict of (str, int) to ndarray
+        Per column of chances and cell, how the chance moves with each coefficient.
     """
 
     horizons: tuple[int, ...]
+    exits: tuple[str, ...]
     scores: ir.Table
     cells: pd.DataFrame
     covariance: np.ndarray
-    gradients: dict[int, np.ndarray]
+    gradients: dict[str, np.ndarray]
 
     @property
     def customers(self) -> int:
@@ -62,7 +73,14 @@ class Forecast:
         """How many of them are expected to be still here."""
         return float(self.cells["here"].sum())
 
-    def expected(self, by: str | None = None, *, z: float = Z) -> pd.DataFrame:
+    def expected(
+        self,
+        by: str | None = None,
+        *,
+        z: float = Z,
+        exit_: str | None = None,
+        where: np.ndarray | None = None,
+    ) -> pd.DataFrame:
         """Return how many are expected to leave, overall or by group.
 
         Parameters
@@ -71,6 +89,10 @@ class Forecast:
             A feature of the model, or a column named in ``forecast(..., by=)``.
         z : float
             Half width of the intervals in standard errors.
+        exit_ : str, optional
+            Only exits of this kind.
+        where : ndarray of bool, optional
+            Only these cells.
 
         Returns
         -------
@@ -84,14 +106,16 @@ class Forecast:
             still here is taken as known.
         """
         group = as_levels(self.cells[by]) if by else pd.Series("all", index=self.cells.index)
+        chosen = np.ones(len(group), dtype=bool) if where is None else where
         rows = []
-        for name in sorted(group.unique(), key=natural_order):
-            here = (group == name).to_numpy()
+        for name in sorted(group[chosen].unique(), key=natural_order):
+            here = (group == name).to_numpy() & chosen
             customers = int(self.cells.loc[here, "n"].sum())
             n = self.cells.loc[here, "here"].to_numpy(dtype=float)
             for horizon in self.horizons:
-                p = self.cells.loc[here, _score(horizon)].to_numpy()
-                gradient = n @ self.gradients[horizon][here]
+                score = score_name(horizon, exit_)
+                p = self.cells.loc[here, score].to_numpy()
+                gradient = n @ self.gradients[score][here]
                 expected, model = float(n @ p), float(gradient @ self.covariance @ gradient)
                 wide = z * np.sqrt(model + n @ (p * (1 - p)))
                 narrow = z * np.sqrt(model)
@@ -108,61 +132,129 @@ class Forecast:
 
 
 def forecast(
-    hazard: Hazard, features: ir.Table, horizons_months: Sequence[int], *, by: Sequence[str] = ()
+    model: Hazard | Outlook,
+    features: ir.Table,
+    horizons_months: Sequence[int],
+    *,
+    by: Sequence[str] = (),
+    sums: Sequence[str] = (),
+    causes: Mapping[str, Hazard] | None = None,
 ) -> Forecast:
     """Return the chances of leaving of every customer in `features`.
 
     Parameters
     ----------
-    hazard : Hazard
-        A fitted one.
+    model : Hazard or Outlook
+        A fitted one. What a :class:`Hazard` says of a month holds for all months ahead.
     features : table
         From :func:`customerlab.person_months.features_at`: ``customer_id``, ``still_here`` (all
-        are when there is no such column), ``tenure``,
-        ``age_months`` if the model has age bands, and the model's other features.
+        are when there is no such column), ``tenure``, ``age_months`` if the model has age bands,
+        the model's other features, and ``risk_<exit>`` where not everybody can leave that way.
     horizons_months : sequence of int
     by : sequence of str
         Further columns of `features` by which totals will be asked for.
+    sums : sequence of str
+        Columns of `features` to add up within each cell, for instance ``assets``.
+    causes : mapping of str to Hazard, optional
+        The models of causes, which the reasons are taken from; `model` itself when left out.
     """
-    if not hazard.fitted:
+    outlook = as_outlook(model)
+    if not outlook.fitted:
         raise CustomerlabError(
-            f"churn_timing: {hazard.events} exits in the data are too few for a model, "
+            f"churn_timing: {outlook.events} exits in the data are too few for a model, "
             "so nobody's chance of leaving can be computed"
         )
-    horizons = tuple(sorted(horizons_months))
-    terms = [term.term for term in hazard.terms]
-    keyed, keys = _keys(features, terms, max(horizons), by)
-    counted = cells(keyed, by=[*keys, "still_here"])
+    horizons = tuple(sorted(set(horizons_months)))
+    risks = [f"risk_{e}" for e in outlook.exits if f"risk_{e}" in features.columns]
+    why = outlook if causes is None else Outlook(dict(causes))
+    needed = [*outlook.inputs, *why.inputs]
+    keyed, keys = _keys(features, needed, max(horizons), [*by, *risks], sums)
+    added = {name: keyed[name] * keyed.still_here for name in sums}
+    counted = cells(keyed, by=[*keys, "still_here"], sums=added)
     counted["here"] = counted["still_here"] * counted["n"]
     if counted.empty:
         raise CustomerlabError("churn_timing: no customer is here at the snapshot")
-    for name, (months, bands) in MOVING.items():
-        if months in keys:
-            counted[name] = band_of(counted[months].to_numpy(), bands)
-    total = np.zeros(len(counted))
-    slope = np.zeros((len(counted), len(hazard.coefficients)))
-    gradients = {}
+    for name in sums:
+        counted[name] = counted[name].astype(float)
+    counted = counted.assign(**_moved(counted, 0))
+    chances, gradients = _chances(outlook, counted, horizons)
+    counted = counted.assign(**chances)
+    codes = find_reasons(why, outlook, counted, lambda m: _moved(counted, m), max(horizons))
+    counted = counted.assign(**codes)
+    columns = [*chances, *codes]
+    known = ibis.memtable(
+        counted[[*keys, *columns]].drop_duplicates(subset=keys),
+        schema={k: keyed[k].type() for k in keys}
+        | dict.fromkeys(chances, "float64")
+        | dict.fromkeys(codes, "string"),
+    )
+    scores = keyed.join(known, keys).select("customer_id", "still_here", *columns)
+    return Forecast(horizons, outlook.exits, scores, counted, outlook.covariance, gradients)
+
+
+def _chances(
+    outlook: Outlook, counted: pd.DataFrame, horizons: Sequence[int]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return each cell's chances and months left, and how the chances move with coefficients."""
+    several = len(outlook.exits) > 1
+    size, many = len(outlook.covariance), len(counted)
+    here, slope = np.ones(many), np.zeros((many, size))
+    left = {exit_: np.zeros(many) for exit_ in outlook.exits}
+    slopes = {exit_: np.zeros((many, size)) for exit_ in outlook.exits if several}
+    chances: dict[str, np.ndarray] = {}
+    gradients: dict[str, np.ndarray] = {}
+    months, median = np.zeros(many), np.full(many, np.nan)
     for ahead in range(max(horizons)):
-        moved = {
-            name: band_of(_ahead(counted[months].to_numpy(), ahead), bands)
-            for name, (months, bands) in MOVING.items()
-            if months in keys
-        }
-        design = hazard.design(counted.assign(**moved))
-        hazards = np.exp(design @ hazard.coefficients)
-        total += hazards
-        slope += hazards[:, None] * design
+        rows = outlook.rows(counted.assign(**_moved(counted, ahead)), ahead)
+        total, change, at = np.zeros(many), np.zeros((many, size)), 0
+        for exit_, chance, moves in outlook.hazards_of(rows):
+            mine = slice(at, at + moves.shape[1])
+            left[exit_] += here * chance
+            if several:
+                slopes[exit_] += slope * chance[:, None]
+                slopes[exit_][:, mine] += here[:, None] * moves
+            total += chance
+            change[:, mine] += moves
+            at = mine.stop
+        total = np.minimum(total, 1 - 1e-12)  # several exits, each nearly sure
+        months += here * (ahead < MONTHS_AHEAD)
+        slope = slope * (1 - total)[:, None] - here[:, None] * change
+        now = here * (1 - total)
+        median = np.where(np.isnan(median) & (now <= 0.5), ahead + 1, median)
+        here = now
         if ahead + 1 in horizons:
-            counted[_score(ahead + 1)] = -np.expm1(-total)
-            gradients[ahead + 1] = np.exp(-total)[:, None] * slope
-    columns = [_score(horizon) for horizon in horizons]
-    chances = ibis.memtable(counted[[*keys, *columns]].drop_duplicates(subset=keys))
-    scores = keyed.join(chances, keys).select("customer_id", "still_here", *columns)
-    return Forecast(horizons, scores, counted, hazard.covariance, gradients)
+            chances[score_name(ahead + 1)] = 1 - here
+            gradients[score_name(ahead + 1)] = -slope
+            for exit_ in slopes:
+                chances[score_name(ahead + 1, exit_)] = left[exit_].copy()
+                gradients[score_name(ahead + 1, exit_)] = slopes[exit_].copy()
+    # from the longest horizon on nothing more changes: months left are then geometric
+    after = here
+    for _ in range(max(horizons), MONTHS_AHEAD):
+        months += after
+        after = after * (1 - total)
+    long = np.isnan(median)
+    # who can leave in no way has no median
+    can = np.where(total > 0, total, np.nan)
+    more = np.log(0.5 / np.where(long, here, 1.0)) / np.log1p(-can)
+    later = max(horizons) + np.ceil(more - 1e-9)
+    chances["months_left_median"] = np.where(long, later, median)
+    chances["months_left_mean"] = months
+    return chances, gradients
 
 
-def _score(horizon: int) -> str:
-    return f"leave_within_{horizon}_months"
+def score_name(horizon: int, exit_: str | None = None) -> str:
+    """Return the column with the chance of leaving, or of leaving by one exit."""
+    return f"{exit_ or 'leave'}_within_{horizon}_months"
+
+
+def _moved(counted: pd.DataFrame, ahead: int) -> dict[str, np.ndarray]:
+    """Return the bands that the calendar has moved so many months on."""
+    return {
+        name: band_of(_ahead(counted[months].to_numpy(), ahead), bands)
+        for name, (months, bands) in MOVING.items()
+        if months in counted
+    }
 
 
 def _ahead(months: np.ndarray, ahead: int) -> np.ndarray:
@@ -170,7 +262,11 @@ def _ahead(months: np.ndarray, ahead: int) -> np.ndarray:
 
 
 def _keys(
-    features: ir.Table, terms: Sequence[str], horizon: int, by: Sequence[str]
+    features: ir.Table,
+    terms: Sequence[str],
+    horizon: int,
+    by: Sequence[str],
+    sums: Sequence[str],
 ) -> tuple[ir.Table, list[str]]:
     """Return the table with only what decides a customer's chances, and those columns."""
     columns: dict[str, ir.Value] = {}
@@ -186,7 +282,10 @@ def _keys(
             first = ibis.cases(*((now == label, start) for start, label in bands.items()), else_=-1)
             key = (now == later).ifelse(first, months)
             columns[source] = key.fill_null(-1).cast("int64")
+        elif name.startswith("risk_"):
+            columns[name] = features[name].cast("int64")
         else:
             columns[name] = features[name].cast("string").fill_null(UNKNOWN)
     here = features.still_here if "still_here" in features.columns else ibis.literal(1.0)
-    return features.select("customer_id", still_here=here, **columns), list(columns)
+    added = {name: features[name] for name in sums}
+    return features.select("customer_id", still_here=here, **columns, **added), list(columns)

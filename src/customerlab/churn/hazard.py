@@ -14,21 +14,19 @@ months only through the counts of each cell, so the counts give the rows' estima
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
 from scipy import stats
-from statsmodels.tools.sm_exceptions import ConvergenceWarning, PerfectSeparationWarning
 
+from customerlab.churn.cloglog import fit_cloglog
 from customerlab.churn.curves import FEW_EVENTS, status_of
 from customerlab.churn.levels import MIN_LEVEL_EVENTS, Levels, as_levels, find_levels
+from customerlab.features import feature_name
 from customerlab.findings import Status
 from customerlab.messages import Message, say
-from customerlab.person_months import feature_name
 
 Z = float(stats.norm.ppf(0.975))
 
@@ -199,34 +197,21 @@ def _independent(data: pd.DataFrame, terms: Sequence[Levels]) -> bool:
 def _fit(data: pd.DataFrame, terms: Sequence[Levels]):
     """Return (coefficients, covariance, log-likelihood), or None and the term to blame."""
     design = _design(data, terms)
-    # a line for those who left and one for those who stayed, each with its count: pairs of both
-    # would be taken for perfect prediction where the model has a parameter for every cell
     left, n = data["events"].to_numpy(float), data["n"].to_numpy(float)
-    count = np.concatenate([left, n - left])
-    seen = count > 0
-    outcome = np.repeat([1.0, 0.0], len(data))[seen]
-    rows = np.vstack([design, design])[seen]
-    family = sm.families.Binomial(link=sm.families.links.CLogLog())  # keeps state: one a model
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", PerfectSeparationWarning)
-        warnings.simplefilter("error", ConvergenceWarning)
-        try:
-            fit = sm.GLM(outcome, rows, family=family, freq_weights=count[seen]).fit(
-                maxiter=100, tol=1e-10, tol_criterion="params"
-            )
-            coefficients, errors = np.asarray(fit.params), np.asarray(fit.bse)
-        except (PerfectSeparationWarning, ConvergenceWarning, np.linalg.LinAlgError):
-            return None, terms[-1].term if terms else None
+    try:
+        fit = fit_cloglog(design, n, left)
+    except np.linalg.LinAlgError:
+        return None, terms[-1].term if terms else None
+    coefficients, errors = fit.coefficients, np.sqrt(np.diag(fit.covariance))
     bad = (np.abs(coefficients) > _WILD_COEFFICIENT) | ~(errors < _WILD_ERROR)
     bad[0] = False  # the intercept alone may be far out when few leave
     if bad.any():
         owner = [term.term for term in terms for _ in term.free]
         worst = int(np.where(bad[1:], np.nan_to_num(errors[1:], nan=np.inf), -1).argmax())
         return None, owner[worst]
-    covariance = np.asarray(fit.cov_params())
-    hazard = np.exp(design @ coefficients)
-    log_likelihood = float(left @ np.log(-np.expm1(-hazard)) - (n - left) @ hazard)
-    return (coefficients, covariance, log_likelihood), None
+    if not fit.converged:
+        return None, terms[-1].term if terms else None
+    return (coefficients, fit.covariance, fit.log_likelihood), None
 
 
 def _table(

@@ -9,14 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from customerlab.features import ORDERED, UNKNOWN, feature_name, level_name
 from customerlab.messages import Message, say
-from customerlab.person_months import UNKNOWN, feature_name, level_name
 
 #: Fewer exits (or fewer stays) than this in a level and its ratio says nothing.
 MIN_LEVEL_EVENTS = 5
-
-#: Features whose levels have neighbours; a thin level joins one of them.
-ORDERED = frozenset({"tenure_band", "age_band", "complaints", "month"})
 
 OTHER = "other"
 
@@ -50,9 +47,10 @@ class Levels:
 
     def indicators(self, values: Sequence[str]) -> np.ndarray:
         """Return a column of 0 and 1 for each free level."""
-        model = {value: self._seen(value) for value in set(values)}
-        seen = np.array([model[value] for value in values], dtype=object)
-        return np.column_stack([seen == level for level in self.free]).astype(float)
+        at, known = pd.factorize(np.asarray(values, dtype=object), use_na_sentinel=False)
+        column = {level: i for i, level in enumerate(self.free)}
+        seen = np.array([column.get(self._seen(value), -1) for value in known], dtype=int)
+        return (seen[at][:, None] == np.arange(len(self.free))).astype(float)
 
     def _seen(self, value: str) -> str:
         """Return the level in the model that stands for one in the data."""
@@ -103,16 +101,17 @@ def find_levels(
         What was done and why.
     """
     totals = cells.groupby(as_levels(cells[term]))[["n", "events"]].sum()
-    totals["stays"] = totals["n"] - totals["events"]
     totals = totals.loc[totals["n"] > 0]
+    n, exits = totals["n"].to_dict(), totals["events"].to_dict()
     order = sorted(totals.index, key=natural_order)
     groups = [(level,) for level in order]
 
     def thin(group: tuple[str, ...]) -> bool:
-        return totals.loc[list(group), ["events", "stays"]].sum().min() < min_events
+        events = sum(exits[level] for level in group)
+        return min(events, size(group) - events) < min_events
 
     def size(group: tuple[str, ...]) -> float:
-        return totals.loc[list(group), "n"].sum()
+        return sum(n[level] for level in group)
 
     into_reference: list[str] = []
     if term in ORDERED:

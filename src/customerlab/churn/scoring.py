@@ -2,63 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from customerlab.churn.answers import check_later_months
 from customerlab.churn.curves import FEW_EVENTS
-from customerlab.churn.forecast import Forecast, forecast
+from customerlab.churn.forecast import Forecast, forecast, score_name
 from customerlab.churn.hazard import Hazard
+from customerlab.churn.outlook import Outlook
+from customerlab.churn.reasons import MOST, reason_in_words
 from customerlab.churn.stays import Stays
+from customerlab.features import feature_name, level_name
 from customerlab.findings import Check
 from customerlab.layers import ACTIVE
-from customerlab.messages import say
-from customerlab.person_months import feature_name, level_name
+from customerlab.messages import Words, say
 
 #: Below this share of known days of joining, time since joining is not to be trusted.
 MOST_KNOWN = 0.95
 
 
 def forecast_here(
-    hazard: Hazard,
+    outlook: Outlook,
     stays: Stays,
     horizons_months: Sequence[int],
     customers: ir.Table | None = None,
+    causes: Mapping[str, Hazard] | None = None,
 ) -> Forecast | None:
     """Return the chances of leaving of the active customers who are here.
 
     Parameters
     ----------
-    hazard : Hazard
+    outlook : Outlook
     stays : Stays
     horizons_months : sequence of int
     customers : table, optional
-        With ``layer``: only valid and potential active customers are looked at.
+        With ``layer``: only valid and potential active customers are looked at; with ``assets``:
+        they are added up in ``assets`` of the forecast's cells.
+    causes : mapping of str to Hazard, optional
+        The models of causes: see :func:`customerlab.churn.forecast.forecast`.
 
     Returns
     -------
     Forecast or None
         None without a model, or without anyone to score.
     """
-    if not hazard.fitted:
+    if not outlook.fitted:
         return None
-    here = stays.here
+    here, sums = stays.here, []
     if customers is not None:
-        active = _active(customers).select("customer_id")
-        # the select: Ibis 12 cannot join a bare semi-join any further
-        here = here.semi_join(active, "customer_id").select(*here.columns)
+        active = _active(customers).select(whose="customer_id", assets="assets")
+        here = here.inner_join(active, [("customer_id", "whose")]).drop("whose")
+        here, sums = here.mutate(assets=here.assets.fill_null(0)), ["assets"]
     if not here.count().execute():
         return None
-    return forecast(hazard, here, horizons_months, by=stays.groups)
+    # a group may be one of tenure, also where no model uses it
+    by = dict.fromkeys(["tenure_band", *stays.groups, *stays.covariates])
+    return forecast(outlook, here, horizons_months, by=[*by], sums=sums, causes=causes)
 
 
 def score_customers(
     expected: Forecast | None,
     stays: Stays,
     horizons_months: Sequence[int],
+    words: Words,
     customers: ir.Table | None = None,
 ) -> ir.Table:
     """Return a row for every active customer, with the chance of leaving within each horizon.
@@ -68,6 +76,8 @@ def score_customers(
     expected : Forecast or None
     stays : Stays
     horizons_months : sequence of int
+    words : Words
+        Puts the reasons into the report's language.
     customers : table, optional
         With ``layer``; without it everyone of a prepared table who is here.
 
@@ -75,21 +85,36 @@ def score_customers(
     -------
     table
         ``customer_id``, ``still_here`` (the chance that they have not left unnoticed; 0 for those
-        silent for as long as the idle rule asks) and ``leave_within_<h>_months``, given that they
-        are still here; null without a model. Empty where customers have no number.
+        silent for as long as the idle rule asks) and, given that they are still here,
+        ``leave_within_<h>_months``, with several exits ``<exit>_within_<h>_months``,
+        ``months_left_median``, ``months_left_mean`` (of the next 24 at most), and ``reason_1``
+        and ``reason_2`` in words; null without a model. Empty where customers have no number.
     """
     people = stays.here if customers is None else _active(customers)
     people = people.select("customer_id")
     if not stays.named:
         people = people.limit(0)
-    names = [f"leave_within_{horizon}_months" for horizon in horizons_months]
+    kinds = [None, *(stays.exits if len(stays.exits) > 1 else ())]
+    names = [score_name(horizon, kind) for horizon in horizons_months for kind in kinds]
+    names += ["months_left_median", "months_left_mean"]
+    reasons = [f"reason_{place + 1}" for place in range(MOST)]
     if expected is None:
         unknown = {name: ibis.null("float64") for name in ("still_here", *names)}
-        return people.mutate(**unknown)
+        return people.mutate(**unknown, **{name: ibis.null("string") for name in reasons})
     scores = expected.scores.rename(scored_id="customer_id")
     joined = people.left_join(scores, [("customer_id", "scored_id")])
-    joined = joined.mutate(still_here=joined.still_here.fill_null(0.0))
-    return joined.select("customer_id", "still_here", *names)
+    codes = {code for name in reasons for code in expected.cells[name].dropna()}
+    said = {
+        name: ibis.cases(
+            *((joined[name] == code, words(reason_in_words(code))) for code in sorted(codes)),
+            else_=ibis.null("string"),
+        )
+        if codes
+        else ibis.null("string")
+        for name in reasons
+    }
+    joined = joined.mutate(still_here=joined.still_here.fill_null(0.0), **said)
+    return joined.select("customer_id", "still_here", *names, *reasons)
 
 
 def _active(customers: ir.Table) -> ir.Table:
@@ -147,8 +172,6 @@ def check_model(stays: Stays, hazard: Hazard) -> tuple[Check, ...]:
             weakens=("churn_timing.still_here",),
         )
     )
-    if stays.earlier is not None and stays.later is not None:
-        checks.append(check_later_months(stays.earlier, stays.later, stays.covariates))
     if stays.passed_over:
         text = say(
             "Too many different values to be a category: {columns}. Name them under covariates to "
