@@ -1,0 +1,98 @@
+"""Whom to approach, when and why, with a control group that is left alone."""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+
+from customerlab.churn.forecast import Forecast, score_name
+from customerlab.lots import count_arms, drawn
+from customerlab.messages import Message, Words, say
+from customerlab.params import Params
+from customerlab.retention.questions import Questions
+from customerlab.retention.worth import PARTS, Worth
+
+COLUMNS = ["customer_id", "reason", "product", "channel", "window", "arm"]
+
+
+def propose_keeping(
+    scores: ir.Table,
+    expected: Forecast | None,
+    worth: Worth,
+    answers: Questions,
+    *,
+    params: Params,
+    words: Words,
+) -> ir.Table:
+    """Return the customers to approach, and those of them who are left alone to compare with.
+
+    They are the tenth of the customers here who are most likely to leave; where an experiment
+    tells what contact keeps, all tenths in which it pays even at the lower end of its interval,
+    which may be none.
+
+    Parameters
+    ----------
+    scores : table
+        From :func:`customerlab.churn.score_customers`.
+    expected : Forecast or None
+    worth : Worth
+    answers : Questions
+        Which product and channel suit, where an experiment told.
+    params : Params
+    words : Words
+
+    Returns
+    -------
+    table
+        ``customer_id``, ``reason`` in words, ``product``, ``channel``, ``window`` (by when) and
+        ``arm`` (``contact`` or ``control``).
+    """
+    settings = params.churn_timing
+    chance = score_name(worth.horizon_months or max(settings.horizons_months))
+    parts = [] if expected is None else _paying(worth)
+    here = scores.filter(scores[chance].notnull() & (scores.still_here > 0))
+    # among those with one chance the lot decides, the same on every engine
+    lot = (ibis.literal(f"{params.seed}:most likely:") + here.customer_id).hexdigest("md5")
+    ranked = here.mutate(
+        place=ibis.row_number().over(order_by=[here[chance].desc(), lot, here.customer_id]),
+        total=here.count().as_scalar(),
+    )
+    ranked = ranked.mutate(part=ranked.place * PARTS // ranked.total + 1)
+    chosen = ranked.filter(ranked.part.isin(parts))
+    control = drawn(params.seed, "churn_timing", chosen.customer_id, settings.control_share)
+    window = say("within {months:count} months", months=min(settings.horizons_months))
+    return chosen.select(
+        "customer_id",
+        reason=chosen.reason_1.fill_null(words(say("most likely to leave"))),
+        product=_shown(answers, "product"),
+        channel=_shown(answers, "channel"),
+        window=ibis.literal(words(window)),
+        arm=control.ifelse("control", "contact"),
+    )
+
+
+def _shown(answers: Questions, question: str) -> ir.StringValue:
+    """Return the choice that an experiment showed, else null."""
+    table = answers.table
+    row = table[(table["question"] == question) & (table["evidence"] == "experiment")]
+    choice = row["choice"].iloc[0] if len(row) else None
+    return ibis.literal(choice) if isinstance(choice, str) else ibis.null("string")
+
+
+def _paying(worth: Worth) -> list[int]:
+    """Return the tenths of the customers that are approached, the most likely to leave being 1."""
+    if worth.effect is None or worth.table.empty or worth.cost is None:
+        return [1]
+    return worth.table.loc[worth.table["low"] > 0, "part"].astype(int).tolist()
+
+
+def say_proposed(proposed: ir.Table) -> Message:
+    """Say how many are to be approached, and how many are left alone."""
+    arms = count_arms(proposed)
+    if not any(arms.values()):
+        return say("Nobody is proposed: no contact pays, or nobody's chance of leaving is known.")
+    return say(
+        "{contact:customers} customers are proposed to be approached; {control:customers} more, "
+        "drawn by lot, are left alone, so that the next run can tell what it did.",
+        **arms,
+    )
