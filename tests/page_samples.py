@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from dataclasses import dataclass
 
@@ -145,6 +146,150 @@ def survival(*groups: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+#: The cube: all customers first, one group with a long name of several parts.
+RETENTION = pd.DataFrame(
+    [
+        (group, horizon, 1 - share * horizon / 5)
+        for group, share in [
+            (say("all customers"), 0.07),
+            (say("“{feature}: {level}”", feature=say("gender"), level=say("women")), 0.09),
+            (
+                say(
+                    "{first} and {rest}",
+                    first=say("“{feature}: {level}”", feature=say("gender"), level=say("men")),
+                    rest=say(
+                        "“{feature}: {level}”",
+                        feature=say("assets against three months earlier"),
+                        level=say("lower by a tenth or more"),
+                    ),
+                ),
+                0.21,
+            ),
+            ("零售部 & co, a client's own group with a name too long for one line", 0.05),
+            ("East", 0.0),
+        ]
+        for horizon in (3, 5, 12)
+    ],
+    columns=["group", "horizon_months", "retention_rate"],
+)
+SILENCES = pd.DataFrame(
+    [(days, 0.9 * math.exp(-days / 40)) for days in range(30, 190, 10)],
+    columns=["silent_days", "returns"],
+)
+SILENCES = SILENCES.assign(
+    low=SILENCES["returns"] - 0.01,
+    high=SILENCES["returns"] + 0.01,
+    chosen=SILENCES["silent_days"] == 120,
+)
+
+
+def calendar(years: int) -> pd.DataFrame:
+    """Return chances of leaving by months, quarters and years, some too small to be shown."""
+    rows = [
+        (band, dt.date(2022 + begins // 12, begins % 12 + 1, 1), months, 0.01 + 0.002 * at)
+        for at, band in enumerate(["60+", "12-23", "1-2", "0"])
+        for months in (1, 3, 12)
+        for begins in range(0, 12 * years, months)
+    ]
+    table = pd.DataFrame(rows, columns=["tenure_band", "begins", "months", "hazard"])
+    table["begins"] = pd.to_datetime(table["begins"])
+    table.loc[::11, "hazard"] = math.nan
+    return table
+
+
+ASSETS = pd.DataFrame(
+    [
+        (month, who, share, share - 0.03, share + 0.03)
+        for month in range(13)
+        for who, share in (
+            ("leavers", 1 - 0.8 * math.exp(-month / 3)),
+            ("stayers", 1.02 - 0.001 * month),
+        )
+    ],
+    columns=["months_before", "who", "assets_share", "low", "high"],
+)
+STAGES = pd.DataFrame(
+    [
+        ("none", 7200, 0.9, math.nan, math.nan, math.nan, math.nan, 5, 0.031, 0.028, 0.034),
+        ("balance_falling", 480, 0.06, 3.0, 2.0, 6.0, 0.41, 5, 0.12, 0.10, 0.15),
+        ("products_closing", "<10", HIDDEN, 2.0, 1.0, 4.0, 0.22, 5, HIDDEN, HIDDEN, HIDDEN),
+        ("payroll_moved", 320, 0.04, 4.0, 2.0, 8.0, 0.35, 5, 0.31, 0.27, 0.36),
+    ],
+    columns=[
+        *("stage", "here", "here_share", "months_median", "months_q1", "months_q3", "seen_share"),
+        *("horizon_months", "gone_share", "gone_low", "gone_high"),
+    ],
+)
+PAY = pd.DataFrame(
+    [
+        (who, days, use, share)
+        for who, stay in (("leavers", 0.2), ("stayers", 0.7))
+        for days in (1, 3, 7, 30)
+        for use, share in (
+            ("moved", (1 - stay) * 0.6 * days / 30),
+            ("withdrawn", (1 - stay) * 0.01 * days / 30),
+            ("spent", (1 - stay) * 0.39 * days / 30),
+            ("kept", 1 - (1 - stay) * days / 30),
+        )
+    ],
+    columns=["who", "days", "use", "share"],
+)
+CALIBRATION = pd.DataFrame(
+    [
+        (h, "all", kind, p, p * 1.1, p, p * 1.2, n)
+        for h in (3, 5)
+        for kind, p, n in [
+            *(("smooth", h * i / 300, math.nan) for i in range(1, 20)),
+            *(("tenth", h * i / 160, 1200) for i in range(1, 11)),
+            *(("bar", h * (i + 0.5) / 200, 3000 // (i + 1)) for i in range(12)),
+        ]
+    ],
+    columns=[
+        *("horizon_months", "group", "kind", "predicted", "observed", "low", "high", "customers"),
+    ],
+)
+EXITS = pd.DataFrame(
+    [
+        (
+            say("all customers"),
+            name,
+            float(month),
+            5000 - 60 * month,
+            share * (1 - 0.97**month),
+            share * (1 - 0.97**month) * 0.95,
+            share * (1 - 0.97**month) * 1.05,
+        )
+        for name, share in (
+            (say("payroll moved away"), 0.5),
+            ("关闭最后账户", 0.3),
+            ("no movement, told in a client's own long words", 0.28),
+        )
+        for month in range(37)
+    ],
+    columns=["group", "exit", "month", "at_risk", "incidence", "low", "high"],
+)
+PAIR = pd.DataFrame(
+    [
+        (say("payroll"), a, say("gender"), b, ratio, product, ratio / product)
+        for a, b, ratio, product in [
+            (say("never paid through us"), say("women"), 1.0, 1.0),
+            (say("never paid through us"), say("men"), 1.2, 1.2),
+            (say("no longer paid through us"), say("women"), 2.0, 2.0),
+            (say("no longer paid through us"), say("men"), 4.9, 2.4),
+            (say("paid through us last month"), say("women"), 0.3, 0.9),
+            (say("paid through us last month"), say("men"), math.nan, 1.1),
+        ]
+    ],
+    columns=["term_a", "level_a", "term_b", "level_b", "hazard_ratio", "product", "beyond"],
+)
+PAIR = PAIR.assign(
+    low=PAIR["hazard_ratio"].where(PAIR["hazard_ratio"] != 1) * 0.8,  # a reference has no range
+    high=PAIR["hazard_ratio"].where(PAIR["hazard_ratio"] != 1) * 1.25,
+    beyond_low=PAIR["beyond"] * 0.8,
+    beyond_high=PAIR["beyond"] * 1.25,
+)
+
+
 def charts(words: Words) -> list[plots.Chart]:
     """Return every figure once."""
     return [
@@ -159,6 +304,17 @@ def charts(words: Words) -> list[plots.Chart]:
         plots.came_back_by_level(BINS, words),
         plots.account_bands(ACCOUNTS, words),
         plots.preferences(PREFERENCES, words),
+        plots.silences(SILENCES, words),
+        plots.cumulative_incidence(EXITS, words),
+        plots.interaction_heat(PAIR, words),
+        plots.hazard_calendar(calendar(1), words),
+        plots.hazard_calendar(calendar(6), words),
+        plots.asset_path(ASSETS, words),
+        plots.stages(STAGES, words),
+        plots.payroll_use(PAY, words),
+        plots.retention_map(RETENTION, words),
+        plots.not_yet_back(survival("all"), words),
+        plots.calibration_curve(CALIBRATION, words),
     ]
 
 

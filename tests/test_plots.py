@@ -10,7 +10,17 @@ from xml.etree import ElementTree
 import matplotlib
 import pandas as pd
 import pytest
-from page_samples import HAZARD, LAYERS, LEAVERS, LEDGER, SURFACE, charts, survival
+from page_samples import (
+    HAZARD,
+    LAYERS,
+    LEAVERS,
+    LEDGER,
+    RETENTION,
+    SILENCES,
+    SURFACE,
+    charts,
+    survival,
+)
 
 from customerlab import plots
 from customerlab.messages import ENGLISH, Message, Words, say
@@ -224,3 +234,27 @@ def test_messages_may_be_groups():
 def test_a_title_of_ones_own():
     chart = plots.layer_funnel(LAYERS, CHINESE, title=say("All customers"))
     assert "<b>全部客户</b>" in chart._repr_html_()
+
+
+def test_the_retention_map_is_darkest_where_fewest_stay():
+    chart = plots.retention_map(RETENTION)
+    drawn = texts(chart)
+    # one horizon after the other: 1 - 0.21 * 3 / 5, 5 / 5 and 12 / 5
+    assert {"87.4", "79.0", "49.6"} <= set(drawn)
+    assert "49.6 % for 12 months" in str(chart.title)
+    assert drawn.index("“gender: women”") < drawn.index("East")  # fewest stay first
+    cells = [cell for axes in chart.figure.axes for cell in axes.collections]
+    light = [sum(cell.get_facecolor()[0][:3]) for cell in cells]  # row by row
+    assert len(light) == 15 and light[5] == min(light) < max(light)  # the first below all
+    flat = RETENTION.assign(retention_rate=0.9)
+    assert texts(plots.retention_map(flat)).count("90.0") == 15
+
+
+def test_the_silences_show_the_rule_if_there_is_one():
+    chart = plots.silences(SILENCES)
+    # 0.9 exp(-120 / 40) = 0.0448
+    assert str(chart.title) == "After 120 days of silence 4.5 % come back within three months."
+    assert "the rule: 120 days" in texts(chart)
+    none = plots.silences(SILENCES.assign(chosen=False))
+    assert str(none.title) == "The longer the silence, the fewer come back."
+    assert "the rule" not in none._repr_html_()

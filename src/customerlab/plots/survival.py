@@ -3,35 +3,53 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.axes import Axes
 
 from customerlab.messages import ENGLISH, Message, Words, say
-from customerlab.plots.chart import ACCENT, SOFT, WARN, Canvas, Chart, draw, text_width
-from customerlab.privacy import HIDDEN
-
-#: Colour and dashes of each curve: the two together are told apart in grey.
-_PENS = (
-    (ACCENT, "-"),
-    (WARN, (0, (5, 2))),
-    ("#33508a", (0, (1.5, 1.5))),
-    ("#8a6d00", (0, (6, 2, 1.5, 2))),
-    ("#6b3a75", (0, (9, 3))),
-    ("#57636c", "-"),
+from customerlab.plots.chart import Canvas, Chart, draw, text_width
+from customerlab.plots.curves import (
+    LINE,
+    PENS,
+    Box,
+    Curve,
+    box_height,
+    count_label,
+    ends_of,
+    height_below,
+    largest,
+    largest_shown,
+    month_of_title,
+    months_up_to,
+    name_above,
+    named,
+    paint_below,
+    paint_steps,
+    read_curve,
 )
-_LINE = 19
 
 
 @dataclass(frozen=True)
-class _Curve:
-    name: Message | str
-    months: list[float]
-    survival: list[float]
-    low: list[float]
-    high: list[float]
-    at_risk: dict[float, object]
+class _Wording:
+    """What is said around the curves.
+
+    Attributes
+    ----------
+    title : callable
+        Of the curves and what they are groups of.
+    subtitle : callable
+        Of the share at which the axis begins.
+    since, at_risk : Message, optional
+        See :func:`customerlab.plots.curves.paint_below`.
+    """
+
+    title: Callable[[Sequence[Curve], Message | str | None], Message]
+    subtitle: Callable[[float], Message]
+    since: Message | None = None
+    at_risk: Message | None = None
 
 
 def survival_curves(
@@ -55,212 +73,173 @@ def survival_curves(
     Chart
         With the numbers at risk below the axis.
     """
-    curves, left_out = _curves(table)
+    return _draw_falling(table, words, title, _Wording(_still_there, _of_those_who_joined))
+
+
+def not_yet_back(
+    table: pd.DataFrame, words: Words = ENGLISH, *, title: Message | None = None
+) -> Chart:
+    """Draw the share of the customers lost who are not back yet, by months since that was known.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As for :func:`survival_curves`: see
+        :meth:`customerlab.retention.lost_answers.Lost.to_draw`.
+    words : Words
+    title : Message, optional
+        What the figure shows; computed when left out.
+
+    Returns
+    -------
+    Chart
+        With the numbers of those not back below the axis.
+    """
+    wording = _Wording(
+        _came_back,
+        _of_those_lost,
+        since=say("Months since the exit was known"),
+        at_risk=say("Not back yet and still watched"),
+    )
+    return _draw_falling(table, words, title, wording)
+
+
+def _draw_falling(
+    table: pd.DataFrame, words: Words, title: Message | None, wording: _Wording
+) -> Chart:
+    known = table[table["survival"].notna()]
+    groups = [
+        read_curve(group, known[[one == group for one in known["group"]]], "survival")
+        for group in dict.fromkeys(known["group"])
+    ]
+    curves = largest(groups, Curve.most_at_risk)
     feature = table["feature"].iloc[0] if "feature" in table else None
     lowest = min(min(curve.low) for curve in curves)
     bottom = math.floor(lowest * 10 - 0.5) / 10 if lowest > 0.65 else 0.0
-    subtitle = (
-        say("Share of customers still there, in % of those who joined; the band is the 95 % range")
-        if not bottom
-        else say(
-            "Share of customers still there, in % of those who joined; the band is the 95 % "
-            "range; the axis begins at {bottom:percent0}",
-            bottom=bottom,
-        )
-    )
-    if left_out:
-        subtitle = say(
-            "{subtitle}. The {shown:count} largest of {groups:count} groups",
-            subtitle=subtitle,
-            shown=len(curves),
-            groups=len(curves) + left_out,
-        )
+    subtitle = wording.subtitle(bottom)
+    if len(groups) > len(curves):
+        subtitle = largest_shown(subtitle, len(curves), len(groups))
 
     def paint(canvas: Canvas) -> None:
-        _paint_curves(canvas, curves, bottom)
+        _paint_curves(canvas, curves, bottom, wording)
 
-    ends = [
-        say(
-            "{group}: {share:percent} after {months:count} months",
-            group=curve.name,
-            share=curve.survival[-1],
-            months=curve.months[-1],
-        )
-        for curve in curves
-    ]
     return draw(
         paint,
         words,
-        title=title or _survival_title(curves, feature),
+        title=title or wording.title(curves, feature),
         subtitle=subtitle,
-        alt=say("Falling curves. {ends}.", ends=words(say("; ")).join(words(end) for end in ends)),
+        alt=say("Falling curves. {ends}.", ends=ends_of(curves, words)),
     )
 
 
-def _curves(table: pd.DataFrame) -> tuple[list[_Curve], int]:
-    curves, sizes = [], []
-    for group in dict.fromkeys(table["group"]):
-        part = table[[one == group for one in table["group"]]].sort_values("month")
-        part = part[part["survival"].notna()]
-        if part.empty:
-            continue
-        columns = {name: part[name].astype(float).tolist() for name in ("survival", "low", "high")}
-        months = part["month"].astype(float).tolist()
-        at_risk = dict(zip(months, part["at_risk"], strict=True))
-        curves.append(_Curve(group, months, at_risk=at_risk, **columns))
-        sizes.append(pd.to_numeric(part["at_risk"], errors="coerce").fillna(0).max())
-    largest = sorted(range(len(curves)), key=lambda i: -sizes[i])
-    shown = sorted(largest[: len(_PENS)])
-    return [curves[i] for i in shown], len(curves) - len(shown)
+def _of_those_who_joined(bottom: float) -> Message:
+    if not bottom:
+        return say(
+            "Share of customers still there, in % of those who joined; the band is the 95 % range"
+        )
+    return say(
+        "Share of customers still there, in % of those who joined; the band is the 95 % "
+        "range; the axis begins at {bottom:percent0}",
+        bottom=bottom,
+    )
 
 
-def _at(curve: _Curve, month: float) -> float:
-    return [s for m, s in zip(curve.months, curve.survival, strict=True) if m <= month][-1]
+def _of_those_lost(bottom: float) -> Message:
+    if not bottom:
+        return say(
+            "Customers who have not come back, in % of those lost; the band is the 95 % range"
+        )
+    return say(
+        "Customers who have not come back, in % of those lost; the band is the 95 % range; the "
+        "axis begins at {bottom:percent0}",
+        bottom=bottom,
+    )
 
 
-def _survival_title(curves: list[_Curve], feature: Message | str | None) -> Message:
-    last = min(curve.months[-1] for curve in curves)
-    month = 12.0 if last >= 12 else last
+def _still_there(curves: Sequence[Curve], feature: Message | str | None) -> Message:
+    month = month_of_title(curves)
     if len(curves) == 1:
         return say(
             "After {months:count} months {share:percent} of the customers are still there.",
             months=month,
-            share=_at(curves[0], month),
+            share=curves[0].at(month),
         )
-    best = max(curves, key=lambda curve: _at(curve, month))
-    worst = min(curves, key=lambda curve: _at(curve, month))
+    best = max(curves, key=lambda curve: curve.at(month))
+    worst = min(curves, key=lambda curve: curve.at(month))
     return say(
         "After {months:count} months {high:percent} of “{best}” are still there, and "
         "{low:percent} of “{worst}”.",
         months=month,
-        best=_named(best, feature),
-        high=_at(best, month),
-        worst=_named(worst, feature),
-        low=_at(worst, month),
+        best=named(best, feature),
+        high=best.at(month),
+        worst=named(worst, feature),
+        low=worst.at(month),
     )
 
 
-@dataclass(frozen=True)
-class _Box:
-    """Where the curves stand in the drawing, and which part of the scale they show."""
-
-    left: float
-    top: float
-    width: float
-    height: float
-    bottom: float
-    last: float
-
-    def x(self, month: float) -> float:
-        return self.left + self.width * month / self.last
-
-    def y(self, share: float) -> float:
-        return self.top + self.height * (1 - (share - self.bottom) / (1 - self.bottom))
-
-
-def _named(curve: _Curve, feature: Message | str | None) -> Message | str:
-    if feature is None:
-        return curve.name
-    return say("{term}: {level}", term=feature, level=curve.name)
+def _came_back(curves: Sequence[Curve], feature: Message | str | None) -> Message:
+    month = month_of_title(curves)
+    if len(curves) == 1:
+        return say(
+            "Within {months:count} months {share:percent} of the customers lost came back by "
+            "themselves.",
+            months=month,
+            share=1 - curves[0].at(month),
+        )
+    most = min(curves, key=lambda curve: curve.at(month))
+    least = max(curves, key=lambda curve: curve.at(month))
+    return say(
+        "Within {months:count} months {high:percent} of “{most}” came back by themselves, and "
+        "{low:percent} of “{least}”.",
+        months=month,
+        most=named(most, feature),
+        high=1 - most.at(month),
+        least=named(least, feature),
+        low=1 - least.at(month),
+    )
 
 
-def _paint_curves(canvas: Canvas, curves: list[_Curve], bottom: float) -> None:
+def _paint_curves(
+    canvas: Canvas, curves: Sequence[Curve], bottom: float, wording: _Wording
+) -> None:
     several = len(curves) > 1
     widest = max(text_width(canvas.labels(curve.name)) for curve in curves)
-    counts = [_count(canvas, n) for curve in curves for n in curve.at_risk.values()]
+    counts = [count_label(canvas, n) for curve in curves for n in curve.at_risk.values()]
     left, right, top = 48.0, 14.0, 8.0
     if several and canvas.narrow:  # names in lines above
-        top += _LINE * len(curves) + 6
+        top += LINE * len(curves) + 6
     elif several:  # names at the ends of the curves, and before the numbers at risk
         right = min(widest + 18, 0.3 * canvas.width)
         before = widest + max(text_width(count) for count in counts) / 2 + 12
         left = max(left, min(before, 0.3 * canvas.width))
-    height = 260.0 if canvas.narrow else 320.0
+    height = box_height(canvas)
     last = max(curve.months[-1] for curve in curves)
-    box = _Box(left, top, canvas.width - left - right, height, bottom, last)
-    lines = 1 + len(curves) * (2 if several and canvas.narrow else 1)
-    canvas.grow_to(top + height + 42 + _LINE * (1 + lines))
+    box = Box(left, top, canvas.width - left - right, height, last, bottom)
+    canvas.grow_to(top + height + height_below(canvas, curves))
 
-    step = _month_step(last, 5 if canvas.narrow else 9)
-    months = [step * i for i in range(int(last // step) + 1)]
+    months = months_up_to(last, 5 if canvas.narrow else 9)
+    shares = [i / 4 for i in range(5)]
+    if bottom:
+        shares = [bottom + i / 10 for i in range(round((1 - bottom) * 10) + 1)]
     sheet = canvas.sheet()
-    _paint_steps(canvas, curves, box, months)
+    ticks = [(share, canvas.words.format(share, "percent0")) for share in shares]
+    paint_steps(canvas, curves, box, months, ticks)
     if several and canvas.narrow:
-        _name_above(canvas, sheet, curves)
+        name_above(sheet, [[canvas.labels(curve.name)] for curve in curves])
     elif several:
         _name_at_ends(canvas, sheet, curves, box)
-    title = canvas.labels(say("Months since joining, or since first seen"))
-    at = top + height + 28 + _LINE / 2
-    sheet.text(left, at, title, va="center_baseline", color=SOFT)
-    _paint_at_risk(canvas, sheet, curves, box, months)
+    paint_below(canvas, sheet, curves, box, months, since=wording.since, at_risk=wording.at_risk)
 
 
-def _paint_steps(canvas: Canvas, curves: list[_Curve], box: _Box, months: list[float]) -> None:
-    axes = canvas.axes(box.left, box.top, box.width, box.height)
-    for curve, (color, dashes) in zip(curves, _PENS, strict=False):
-        if len(curves) <= 4:
-            axes.fill_between(
-                curve.months, curve.low, curve.high, step="post", color=color, alpha=0.15, lw=0
-            )
-        axes.step(
-            curve.months, curve.survival, where="post", color=color, linestyle=dashes, linewidth=2
-        )
-    axes.set(xlim=(0, box.last), ylim=(box.bottom, 1))
-    shares = [i / 4 for i in range(5)]
-    if box.bottom:
-        shares = [box.bottom + i / 10 for i in range(round((1 - box.bottom) * 10) + 1)]
-    texts = [canvas.words.format(share, "percent0") for share in shares]
-    axes.set_yticks(shares, labels=[canvas.labels(text) for text in texts])
-    axes.set_xticks(months, labels=[canvas.words.format(month, "count") for month in months])
-    axes.grid(axis="y")
-
-
-def _count(canvas: Canvas, count: object) -> str:
-    return canvas.labels(
-        say("hidden") if count == HIDDEN else canvas.words.format(count, "customers")
-    )
-
-
-def _paint_at_risk(
-    canvas: Canvas, sheet: Axes, curves: list[_Curve], box: _Box, months: list[float]
-) -> None:
-    at = box.top + box.height + 38 + _LINE * 1.5
-    title = canvas.labels(say("Customers at risk"))
-    sheet.text(0, at, title, va="center_baseline", color=SOFT)
-    for curve in curves:
-        at += _LINE
-        if len(curves) > 1:
-            sheet.text(0, at, canvas.labels(curve.name), va="center_baseline")
-            at += _LINE if canvas.narrow else 0
-        for month in months:
-            known = [later for later in curve.at_risk if later >= month]
-            if known:
-                count = _count(canvas, curve.at_risk[min(known)])
-                over = box.x(month) + text_width(count) / 2 > canvas.width
-                side = "right" if over else "center"
-                sheet.text(box.x(month), at, count, va="center_baseline", ha=side)
-
-
-def _name_above(canvas: Canvas, sheet: Axes, curves: list[_Curve]) -> None:
-    for i, (curve, (color, dashes)) in enumerate(zip(curves, _PENS, strict=False)):
-        at = _LINE * (i + 0.5)
-        sheet.plot([0, 28], [at, at], color=color, linestyle=dashes, linewidth=2)
-        sheet.text(36, at, canvas.labels(curve.name), va="center_baseline")
-
-
-def _name_at_ends(canvas: Canvas, sheet: Axes, curves: list[_Curve], box: _Box) -> None:
+def _name_at_ends(canvas: Canvas, sheet: Axes, curves: Sequence[Curve], box: Box) -> None:
     """Write each name at the end of its curve, a line apart where ends are closer."""
-    wanted = sorted((box.y(curve.survival[-1]), i) for i, curve in enumerate(curves))
+    wanted = sorted((box.y(curve.share[-1]), i) for i, curve in enumerate(curves))
     placed: dict[int, float] = {}
     lowest = 0.0
     for y, i in wanted:
         placed[i] = max(y, lowest)
-        lowest = placed[i] + _LINE
-    over = max(0.0, lowest - _LINE - box.top - box.height)
+        lowest = placed[i] + LINE
+    over = max(0.0, lowest - LINE - box.top - box.height)
     for i, y in placed.items():
-        style = {"color": _PENS[i][0], "weight": "bold", "va": "center_baseline"}
+        style = {"color": PENS[i][0], "weight": "bold", "va": "center_baseline"}
         sheet.text(box.left + box.width + 8, y - over, canvas.labels(curves[i].name), **style)
-
-
-def _month_step(last: float, most: int) -> float:
-    return next(step for step in (1, 2, 3, 6, 12, 24, 36, 60, 120, 240, 1200) if last / step < most)
