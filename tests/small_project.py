@@ -58,7 +58,9 @@ write(data / "findings/02_invalid_customers.json", '["02"]')
 """,
     "04_churn_timing": """\
 write(data / "scores/churn_timing.parquet", read(data / "customers.parquet")[::-1])
-write(reports / "tables/survival.csv", "idle\\n" + str(churn_timing["idle_days"]))
+write(data / f"actions/{snapshot}/churn_timing.parquet", "nobody")
+for table in {TABLES}:
+    write(reports / f"tables/{table}.csv", "idle\\n" + str(churn_timing["idle_days"]))
 write(data / "findings/04_churn_timing.json", '["04", %d]' % churn_timing["idle_days"])
 """,
     "99_summary": """\
@@ -73,7 +75,7 @@ for name in ("01_data_cleaning", "02_invalid_customers", "04_churn_timing"):
 _PARAMETERS = {
     "01_data_cleaning": 'sources = {}\ndata_cleaning = {"rules": []}',
     "02_invalid_customers": "seed = 1\ninvalid_customers = {}",
-    "04_churn_timing": 'invalid_customers = {}\nchurn_timing = {"idle_days": 1}',
+    "04_churn_timing": 'seed = 1\ninvalid_customers = {}\nchurn_timing = {"idle_days": 1}',
     "99_summary": (
         'title = ""\nseed = 1\nsources = {}\ndata_cleaning = {}\ninvalid_customers = {}\n'
         "churn_timing = {}"

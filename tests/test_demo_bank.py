@@ -28,7 +28,7 @@ from scipy import stats
 from customerlab import catalogue, churn, layers, plan
 from customerlab.cells import cells
 from customerlab.customers import movements
-from customerlab.durations import durations_from
+from customerlab.durations import durations_from, observed, timelines
 from customerlab.params import load_params
 from customerlab.paths import Paths
 from customerlab.person_months import person_months
@@ -377,10 +377,10 @@ def test_hazard_on_cells_is_hazard_on_rows(tables, params, stays):
     moved = movements(tables["transactions"], params.invalid_customers.not_movements)
     rule = {"snapshot": params.snapshot, "idle_days": params.churn_timing.idle_days}
     seen = durations_from(moved, tables["customers"], **rule)
-    features = ["tenure_band", *stays.covariates]
+    features = ["tenure_band", *stays.causes]
     months = person_months(seen, tables, features=features).to_pandas()
     assert len(stays.months) < len(months) / 10
-    ours = churn.fit_hazard(stays.months, stays.covariates)
+    ours = churn.fit_hazard(stays.months, stays.causes)
     free = ours.table[~ours.table["reference"]]
     design = {"constant": np.ones(len(months))}
     for term, level in free[["term", "level"]].itertuples(index=False):
@@ -404,7 +404,7 @@ def test_planted_hazard_ratios_are_covered(stays):
     """
     months = stays.months
     young = months["age_band"].isin(["under 20", "20-29"])
-    table = churn.fit_hazard(months[~(young & (months["gender"] == "female"))], stays.covariates)
+    table = churn.fit_hazard(months[~(young & (months["gender"] == "female"))], stays.causes)
     table = table.table[table.table["term"] != "tenure_band"]
     names = {"age_band": "age_band", "payroll": "payroll", "complaints": "unresolved"}
     ratios = {term: dict(planted.HAZARD_RATIOS[name]) for term, name in names.items()}
@@ -688,3 +688,53 @@ def test_a_page_on_paper(project, tab: Tab, name):
     printed = base64.b64decode(tab.call("Page.printToPDF", printBackground=True)["data"])
     assert printed.startswith(b"%PDF-") and len(printed) > 10_000
     assert (project / "reports" / "demo_zh" / "index.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def test_foretold_chances_came_true_at_both_horizons(project):
+    """Out of time: fitted to what was known at earlier landmarks, judged by what followed."""
+    shown = table(project, "calibration")
+    pooled = shown[shown["landmark"] == "all"].set_index("horizon_months")
+    assert sorted(pooled.index) == ["3", "5"]
+    # with fewer customers than in the demo the error itself is not known well
+    assert (pooled["ici_low"].astype(float) <= 0.02).all()
+    ratio = pooled[["observed_over_expected_low", "observed_over_expected_high"]].astype(float)
+    assert (ratio.iloc[:, 0] < 1.1).all() and (ratio.iloc[:, 1] > 0.9).all()
+
+
+def test_planted_groups_stand_in_the_cube(project):
+    cube = table(project, "retention_cube")
+    named = cube[(cube["found"] == "True") & (cube["horizon_months"] == "5")]
+    assert named["group"].str.contains("no longer paid through us").any()
+    rates = cube[cube["horizon_months"] == "5"].set_index("group")["retention_rate"].astype(float)
+    for group in (
+        "payroll: no longer paid through us",
+        "region: east",
+        "unresolved complaints: 2+",
+    ):
+        assert rates[f"“{group}”"] < rates["all customers"]
+
+
+def test_a_planted_leak_is_held_out(tables, engine, params, rows):
+    """A letter that confirms the closing, known only after it, for nearly all who left."""
+    rng = np.random.default_rng(3)
+    lines = observed(
+        timelines(
+            movements(tables["transactions"], params.invalid_customers.not_movements),
+            tables["customers"],
+            snapshot=params.snapshot,
+            idle_days=params.churn_timing.idle_days,
+        )
+    ).to_pandas()
+    said = np.where(lines["churned"], rng.random(len(lines)) < 0.95, rng.random(len(lines)) < 0.01)
+    letters = pd.DataFrame({"whose": lines["customer_id"], "letter": np.where(said, "yes", "no")})
+    customers = tables["customers"].left_join(ibis.memtable(letters), [("customer_id", "whose")])
+    asked = params.churn_timing.model_copy(update={"covariates": ["gender", "payroll", "letter"]})
+    stays = churn.observe_stays(
+        {**tables, "customers": customers.drop("whose")},
+        params.model_copy(update={"churn_timing": asked}),
+    )
+    leaks = churn.look_for_leaks(stays, rng)
+    assert leaks.held_out == ("letter",)
+    assert stays.without(leaks.held_out).covariates == ("gender", "payroll")
+    confirmed = churn.look_for_leaks(stays, rng, confirmed=["letter"])
+    assert confirmed.held_out == () and confirmed.suspected == ("letter",)

@@ -72,13 +72,20 @@ def test_undisturbed_run_leaves_every_output(finished: Path) -> None:
         f"data/{CLIENT}/customers.parquet",
         f"data/{CLIENT}/scores/churn_timing.parquet",
         f"data/{CLIENT}/actions/2025-12-31/invalid_customers.parquet",
+        f"data/{CLIENT}/actions/2025-12-31/churn_timing.parquet",
         *(f"data/{CLIENT}/findings/{name}.json" for name in ALL[:-1]),
         *(
             f"reports/{CLIENT}/tables/{name}.csv"
             for name in (
                 *("cleaning_ledger", "layers", "invalid_rules", "consensus", "departments"),
                 *("cut_surface", "cutpoints", "cut_over_time", "account_bands", "valid_split"),
-                *("layer_preferences", "dormant_returns", "survival"),
+                *("layer_preferences", "dormant_returns"),
+                *("leaks", "survival", "log_rank", "left_by_exit", "hazard_ratios"),
+                *("acting_pairs", "acting_together", "hazard_calendar", "hazard_by_place"),
+                *("asset_path", "stages", "money_went", "payroll_use", "groups_at_risk"),
+                *("retention_cube", "contact_effects", "retention_questions", "keeping_pays"),
+                *("already_lost", "calibration", "calibration_by_group", "models_side_by_side"),
+                *("proportional_hazards",),
             )
         ),
         f"reports/{CLIENT}/findings.json",
@@ -231,6 +238,7 @@ def test_dropped_source_takes_its_pages_along(project: Path) -> None:
     assert set(contents(project)) == {
         # what was proposed stays: a later run sees what came of it
         f"data/{CLIENT}/actions/2025-12-31/invalid_customers.parquet",
+        f"data/{CLIENT}/actions/2025-12-31/churn_timing.parquet",
         f"data/{CLIENT}/findings/01_data_cleaning.json",
         f"reports/{CLIENT}/tables/cleaning_ledger.csv",
         f"reports/{CLIENT}/findings.json",

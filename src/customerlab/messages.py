@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property, lru_cache
@@ -172,3 +172,17 @@ def _catalog(language: str, domain: str) -> Catalog:
     path = files("customerlab") / "locale" / language / f"{domain}.po"
     with path.open("rb") as file:
         return read_po(file, locale=language, abort_invalid=True)
+
+
+def listed(names: Sequence[Message | str]) -> Message | str:
+    """Return the names with commas between them."""
+    if len(names) == 1:
+        return names[0]
+    return say("{first}, {rest}", first=names[0], rest=listed(names[1:]))
+
+
+def yes_or_no(value: object) -> Message | str:
+    """Return a truth value in words; nothing where it is not known."""
+    if str(value) in ("None", "nan", "<NA>"):
+        return ""
+    return say("yes") if value else say("no")

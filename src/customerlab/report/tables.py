@@ -13,7 +13,7 @@ from customerlab.findings import Check
 from customerlab.messages import ENGLISH, Message, Words, say
 from customerlab.page import piece
 from customerlab.privacy import HIDDEN, refuse_personal_columns
-from customerlab.report.pieces import Shown, interval
+from customerlab.report.pieces import Shown, interval, note
 
 _HIDDEN = say("hidden")
 #: A table of more rows is folded until it is clicked or printed.
@@ -75,6 +75,8 @@ def show_table(
         {"text": words(heading), "kind": _ALIGNED.get(formats.get(column, "text"), "r")}
         for column, heading in headings.items()
     ]
+    if frame.empty:
+        return ShownTable(note(say("There is nothing to show."), words).html, frame)
     rows = []
     for number, line in enumerate(frame.to_dict("records")):
         row = [

@@ -116,6 +116,7 @@ class Lab:
         self._written: list[Path] = []
         self._kept = 0
         self._display: DisplayHandle | None = None
+        self._first: tuple[str, ...] = ()
 
     @cached_property
     def engine(self) -> ibis.BaseBackend:
@@ -243,7 +244,9 @@ class Lab:
     def plot(
         self, draw: Callable[[pd.DataFrame, Words], Chart], *tables: pd.DataFrame
     ) -> report.Shown:
-        """Draw a figure of each table that has rows, one below the other."""
+        """Draw a figure of each table that has rows, one below the other; none of no table."""
+        if not tables:
+            return report.Shown("")
         charts = [draw(table, self.words)._repr_html_() for table in tables if len(table)]
         if not charts:
             return self.say(say("There is not enough to draw."))
@@ -324,8 +327,16 @@ class Lab:
 
     # findings and checks ---------------------------------------------------------------------
 
-    def answers(self) -> None:
-        """Show the answers here; the cells below fill them."""
+    def answers(self, *first: str) -> None:
+        """Show the answers here; the cells below fill them.
+
+        Parameters
+        ----------
+        *first : str
+            Ids, or beginnings of ids, of the findings that belong on top of the page, in this
+            order. All of them when left out; the others stand where they are found.
+        """
+        self._first = first
         self._display = DisplayHandle()
         self._display.display(report.answers((), self.words))
 
@@ -344,6 +355,8 @@ class Lab:
     def _refresh(self) -> None:
         if self._display is not None:
             found = apply_checks(self._findings, self._checks)
+            if self._first:
+                found = [f for begin in self._first for f in found if f.id.startswith(begin)]
             self._display.update(report.answers(found, self.words))
 
     def close(self) -> report.ShownTable:
