@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import ibis
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,3 +26,13 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the real clients' data are not on this machine")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def telco() -> pd.DataFrame:
+    """Return the customers of the public telephone company who have stayed a month or more."""
+    if not SHARED.is_dir():
+        pytest.skip("the real clients' data are not on this machine")
+    rows = pd.read_csv(SHARED / "telco" / "telco.csv").query("tenure > 0")
+    rows = rows.assign(churned=rows["Churn"] == "Yes", duration=rows["tenure"])
+    return rows.assign(SeniorCitizen=rows["SeniorCitizen"].astype(float))

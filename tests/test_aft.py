@@ -16,7 +16,6 @@ from statsmodels.tools.numdiff import approx_hess
 from customerlab.churn.aft import DISTRIBUTIONS, fit_aft
 
 HERE = Path(__file__).parent
-TELCO = HERE.parents[1] / "shared" / "data" / "telco" / "telco.csv"
 IN_R = {"weibull": "weibull", "log_logistic": "loglogistic", "log_normal": "lognormal"}
 PRECISE = {"ftol": 1e-14, "maxiter": 500}
 
@@ -30,12 +29,9 @@ def counted(rows, by):
 
 
 @pytest.fixture(scope="module")
-def tutorial():
+def tutorial(telco):
     """Return month-to-month customers with internet, and the public tutorial's covariates."""
-    if not TELCO.exists():
-        pytest.skip("the public telco.csv is not on this machine")
-    rows = pd.read_csv(TELCO).query("tenure > 0")
-    rows = rows.query("Contract == 'Month-to-month' and InternetService != 'No'")
+    rows = telco.query("Contract == 'Month-to-month' and InternetService != 'No'")
     chosen = {
         "partner": rows["Partner"] == "Yes",
         "lines": rows["MultipleLines"] == "Yes",

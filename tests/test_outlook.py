@@ -192,10 +192,10 @@ def test_two_exits_are_the_product_of_months(outlook, here):
     for _, row in here.head(40).iterrows():
         got = scores.loc[row["customer_id"]]
         stay, gone, months, median = 1.0, dict.fromkeys(EXITS, 0.0), 0.0, None
-        for ahead in range(3000):
+        for ahead in range(24):
             if ahead < 5:  # after the longest horizon the hazard stays as it is
                 chances = plain_hazards(outlook, row, ahead)
-            months += stay * (ahead < 24)
+            months += stay
             for exit_, chance in chances.items():
                 gone[exit_] += stay * chance
             stay *= 1 - sum(chances.values())
@@ -207,10 +207,8 @@ def test_two_exits_are_the_product_of_months(outlook, here):
                     assert got[score_name(ahead + 1, exit_)] == wanted
                 assert got[score_name(ahead + 1)] == pytest.approx(1 - stay, abs=1e-12)
                 assert sum(gone.values()) + stay == pytest.approx(1, abs=1e-12)
-            if ahead > 24 and median is not None:
-                break
         assert got["months_left_mean"] == pytest.approx(months, abs=1e-9)
-        assert got["months_left_median"] == median
+        assert got["months_left_median"] == pytest.approx(median or np.nan, nan_ok=True)
 
 
 def test_a_customer_who_can_leave_in_no_way_stays(outlook, here):

@@ -20,7 +20,6 @@ from customerlab.churn.proportional import check_proportional, fit_zph
 from customerlab.errors import CustomerlabError
 
 HERE = Path(__file__).parent
-TELCO = HERE.parents[1] / "shared" / "data" / "telco" / "telco.csv"
 CAUSES = {
     "cox": ["Contract", "InternetService", "MonthlyCharges", "SeniorCitizen"],
     "discrete": ["Contract", "InternetService"],
@@ -33,15 +32,6 @@ def oracle(name):
 
 def counted(rows, by):
     return rows.groupby(by, dropna=False).size().reset_index(name="n")
-
-
-@pytest.fixture(scope="module")
-def telco():
-    if not TELCO.exists():
-        pytest.skip("the public telco.csv is not on this machine")
-    rows = pd.read_csv(TELCO).query("tenure > 0")
-    rows = rows.assign(churned=rows["Churn"] == "Yes", duration=rows["tenure"])
-    return rows.assign(SeniorCitizen=rows["SeniorCitizen"].astype(float))
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,6 @@ from customerlab.retention.adjusted import (
     at_landmark,
     channels_compared,
     compare_levels,
-    compared_to_show,
     products_compared,
     risk_ratio,
 )
@@ -660,11 +659,6 @@ def test_answers_of_associations(used):
     for finding in questions.findings():
         assert finding.status == ("weak" if finding.value is not None else "not_enough_data")
         assert f"{questions.per_arm:,}" in ENGLISH(finding.text)
-    shown = compared_to_show(questions.compared, 10)
-    assert (shown["n"] % 10 == 0).all()
-    assert "share_others" not in shown
-    few = compared_to_show(questions.compared, 10**6)
-    assert (few["share"] == HIDDEN).all()
 
 
 def test_answers_of_nothing():
@@ -672,9 +666,6 @@ def test_answers_of_nothing():
     assert questions.table["evidence"].tolist() == ["none"] * 4
     assert questions.per_arm is None
     assert list(questions.compared) == COMPARED
-    assert list(compared_to_show(questions.compared, 10)) == [
-        name for name in COMPARED if name != "share_others"
-    ]
     for finding in questions.findings():
         assert (finding.value, finding.low, finding.status) == (None, None, "not_enough_data")
         assert "by lot" in ENGLISH(finding.text)

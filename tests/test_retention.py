@@ -303,24 +303,34 @@ def test_prediction_intervals_of_groups_cover():
 # --- what keeping is worth
 
 
+def params_of(**churn_timing) -> Params:
+    settings = {"horizons_months": [3, 5], "control_share": 0.25} | churn_timing
+    return Params(client="x", snapshot=dt.date(2025, 12, 31), churn_timing=settings)
+
+
+def weighed(frame, effect=None, **settings):
+    """Return what keeping these customers is worth."""
+    columns = ["customer_id", "still_here", "reason_1", *(n for n in frame if "_within_" in n)]
+    held = ibis.memtable(frame[["customer_id", "assets"]])
+    return weigh_keeping(scores_of(frame, columns), held, params_of(**settings), effect=effect)
+
+
 def by_hand(frame, horizon, margin):
-    """Return the tenths of plain pandas; among those with one chance the mean stands for each."""
-    order = frame.assign(chance=frame[score_name(horizon)], loss=0.0)
-    order["loss"] = order["chance"] * order["assets"] * margin * order["still_here"]
-    order["loss"] = order.groupby("cell")["loss"].transform("mean")
-    order = order.sort_values(["chance", "cell"], ascending=[False, True], kind="stable")
-    order["part"] = np.arange(len(order)) * 10 // len(order) + 1
-    return order.groupby("part")["loss"].mean()
+    """Return the customers in the order of what they would take along, by plain pandas."""
+    order = frame.assign(loss=frame[score_name(horizon)] * frame["assets"] * margin)
+    order["loss"] *= order["still_here"]
+    order = order.sort_values("loss", ascending=False, ignore_index=True)
+    return order.assign(part=order.index * 10 // len(order) + 1)
 
 
 @pytest.fixture(scope="module")
 def spread():
-    """Return customers whose chances are all different."""
+    """Return customers whose chances and assets are all different."""
     frame = people(4, 1000)
     rng = np.random.default_rng(9)
     for horizon in (3, 5):
         frame[score_name(horizon)] = 0.02 * horizon * (1 + rng.permutation(1000) / 1000)
-    return frame.assign(cell=np.arange(1000))
+    return frame.assign(assets=rng.permutation(1000) * 10.0 + 5)
 
 
 def test_worth_by_hand():
@@ -330,10 +340,12 @@ def test_worth_by_hand():
     mean, so a contact for 2 must keep a fifth of them. One that keeps 30 % (10 to 50 %) gains
     0.3 x 10 - 2 = 1 (-1 to 3).
     """
-    cells = pd.DataFrame({"n": [10, 90], "here": [10.0, 90.0], "assets": [10_000.0, 90_000.0]})
-    cells["leave_within_3_months"] = [0.5, 0.1]
-    one = Forecast((3,), ("left",), None, cells, np.zeros((0, 0)), {})
-    worth = weigh_keeping(one, margin=0.02, cost=2.0, effect=(0.3, 0.1, 0.5, 3))
+    frame = pd.DataFrame({"customer_id": [f"{i:03d}" for i in range(100)], "still_here": 1.0})
+    frame = frame.assign(
+        assets=1000.0, reason_1=None, leave_within_3_months=[0.5] * 10 + [0.1] * 90
+    )
+    costs = {"margin": 0.02, "retention_cost": 2.0, "horizons_months": [3]}
+    worth = weighed(frame, (0.3, 0.1, 0.5, 3), **costs)
     first, rest = worth.table.iloc[0], worth.table.iloc[1:]
     assert len(worth.table) == 10 and (worth.table["customers"] == 10).all()
     wanted = {"chance": 0.5, "value_a_year": 20, "expected_loss": 10, "break_even": 0.2}
@@ -344,17 +356,15 @@ def test_worth_by_hand():
     finding = say_worth(worth)
     assert (finding.value, finding.low, finding.high) == (0.3, 0.1, 0.5)
     assert finding.status == "weak" and "pays from 20.0 % on" in str(finding.text)
-    sure = say_worth(weigh_keeping(one, margin=0.02, cost=2.0, effect=(0.4, 0.3, 0.5, 3)))
+    sure = say_worth(weighed(frame, (0.4, 0.3, 0.5, 3), **costs))
     assert sure.status == "supported"
-    bad = say_worth(weigh_keeping(one, margin=0.02, cost=2.0, effect=(0.1, 0.05, 0.15, 3)))
+    bad = say_worth(weighed(frame, (0.1, 0.05, 0.15, 3), **costs))
     assert bad.status == "supported" and "would have to keep 20.0 % to pay" in str(bad.text)
-    untested = say_worth(weigh_keeping(one, margin=0.02, cost=2.0))
+    untested = say_worth(weighed(frame, **costs))
     assert untested.value == pytest.approx(0.2) and untested.status == "weak"
     assert "Whether it does takes a test" in str(untested.text)
     # those who may have left already are approached, too, and take nothing along
-    half = cells.assign(here=cells["here"] / 2, assets=cells["assets"] / 2)
-    silent = Forecast((3,), ("left",), None, half, np.zeros((0, 0)), {})
-    first = weigh_keeping(silent, margin=0.02, cost=2.0).table.iloc[0]
+    first = weighed(frame.assign(still_here=0.5), **costs).table.iloc[0]
     assert (first["chance"], first["value_a_year"]) == pytest.approx((0.5, 20))
     assert (first["expected_loss"], first["break_even"]) == pytest.approx((5, 0.4))
 
@@ -362,34 +372,32 @@ def test_worth_by_hand():
 @pytest.mark.parametrize("n", [2000, 1003])
 def test_tenths_are_those_of_the_customers(n):
     frame = people(n=n)
-    frame["cell"] = frame.groupby(
-        [score_name(5), "gender", "payroll", "region", "still_here"]
-    ).ngroup()
-    worth = weigh_keeping(forecast_of(frame), margin=0.01, cost=1.0)
-    assert worth.table["customers"].sum() == n
-    assert worth.table["customers"].between(n // 10, n // 10 + 1).all()
-    assert (np.diff(worth.table["chance"]) < 1e-12).all()
-    assert worth.horizon_months == 5
+    table = weighed(frame, margin=0.01, retention_cost=1.0).table
+    assert table["customers"].sum() == n
+    assert table["customers"].between(n // 10, n // 10 + 1).all()
+    assert (np.diff(table["expected_loss"]) < 1e-12).all()
     total = (frame[score_name(5)] * frame["assets"] * frame["still_here"]).sum() * 0.01
-    parts = worth.table["expected_loss"] @ worth.table["customers"]
-    assert parts == pytest.approx(total)
+    assert table["expected_loss"] @ table["customers"] == pytest.approx(total)
 
 
 def test_tenths_without_ties_are_plain_pandas(spread):
-    worth = weigh_keeping(forecast_of(spread), margin=0.03, cost=1.0, effect=(0.2, 0.1, 0.3, 3))
-    assert worth.horizon_months == 3  # that of the effect
-    loss = by_hand(spread, 3, 0.03)
-    np.testing.assert_allclose(worth.table["expected_loss"], loss)
-    np.testing.assert_allclose(worth.table["break_even"], 1 / loss)
-    np.testing.assert_allclose(worth.table["low"], 0.1 * loss - 1)
+    effect = (0.2, 0.1, 0.3, 3)  # its horizon is looked at, not the longest
+    table = weighed(spread, effect, margin=0.03, retention_cost=1.0).table
+    loss = by_hand(spread, 3, 0.03).groupby("part")["loss"].mean()
+    np.testing.assert_allclose(table["expected_loss"], loss)
+    np.testing.assert_allclose(table["break_even"], 1 / loss)
+    np.testing.assert_allclose(table["low"], 0.1 * loss - 1)
 
 
-def test_what_is_not_known_is_said(expected):
+def test_what_is_not_known_is_said(spread):
+    effect = (0.2, 0.1, 0.3, 3)
+    nobody = spread.assign(**{score_name(h): np.nan for h in (3, 5)})
+    costs = {"margin": 0.01, "retention_cost": 1.0}
     for worth in (
-        weigh_keeping(None, margin=0.01, cost=1.0),
-        weigh_keeping(expected, margin=None, cost=1.0),
-        weigh_keeping(expected, margin=0.01, cost=None),
-        weigh_keeping(expected, margin=0.01, cost=None, effect=(0.2, 0.1, 0.3, 3)),
+        weighed(nobody, **costs),
+        weighed(spread, retention_cost=1.0),
+        weighed(spread, margin=0.01),
+        weighed(spread, effect, margin=0.01),
     ):
         finding = say_worth(worth)
         assert finding.status == "not_enough_data" and finding.value is None
@@ -397,49 +405,30 @@ def test_what_is_not_known_is_said(expected):
         shown = worth_to_show(worth, 10)
         assert {"pays_each", "gain_low", "gain_high"} <= {*shown.columns}
     # an effect within months that nobody's chance is known of says nothing about them
-    other = weigh_keeping(expected, margin=0.01, cost=1.0, effect=(0.2, 0.1, 0.3, 12))
-    assert other.effect is None and other.horizon_months == 5
-    cells = expected.cells.assign(assets=0.0)
-    poor = Forecast((3, 5), EXITS, expected.scores, cells, expected.covariance, expected.gradients)
-    finding = say_worth(weigh_keeping(poor, margin=0.01, cost=1.0))
-    assert finding.status == "not_enough_data" and "hold nothing" in str(finding.text)
+    other = weighed(spread, (0.2, 0.1, 0.3, 12), **costs)
+    assert other.effect is None
     assert (worth_to_show(other, 7)["customers"] % 7 == 0).all()
+    finding = say_worth(weighed(spread.assign(assets=0.0), **costs))
+    assert finding.status == "not_enough_data" and "hold nothing" in str(finding.text)
 
 
 # --- whom to approach
 
 
 @pytest.fixture(scope="module")
-def params():
-    return Params(
-        client="x",
-        snapshot=dt.date(2025, 12, 31),
-        churn_timing={"horizons_months": [3, 5], "control_share": 0.25},
-    )
-
-
-@pytest.fixture(scope="module")
-def answers(params):
+def answers():
     window = Finding("churn_timing.peak_month", say("all customers"), status="not_enough_data")
-    effects = contact_effects({}, None, snapshot=params.snapshot, horizons_months=[3, 5])
+    effects = contact_effects({}, None, snapshot=dt.date(2025, 12, 31), horizons_months=[3, 5])
     return answer_questions(effects, {}, None, None, horizon_months=3, window=window)
 
 
-def proposed(frame, worth, answers, params, expected=True):
-    made = forecast_of(frame)
-    return propose_keeping(
-        made.scores,
-        made if expected else None,
-        worth,
-        answers,
-        params=params,
-        words=ENGLISH,
-    )
+def proposed(worth, answers, seed=1):
+    params = params_of().model_copy(update={"seed": seed})
+    return propose_keeping(worth, answers, params=params, words=ENGLISH)
 
 
-def test_the_tenth_most_likely_to_leave_is_approached(spread, answers, params):
-    worth = weigh_keeping(forecast_of(spread), margin=None, cost=None)
-    table = proposed(spread, worth, answers, params)
+def test_the_tenth_most_likely_to_leave_is_approached_where_worth_is_unknown(spread, answers):
+    table = proposed(weighed(spread), answers)
     assert [*table.columns] == ACTION_COLUMNS
     got = table.to_pandas().set_index("customer_id")
     wanted = spread.sort_values(score_name(5), ascending=False).head(100)
@@ -451,7 +440,7 @@ def test_the_tenth_most_likely_to_leave_is_approached(spread, answers, params):
     # a quarter by lot: the exact 99.9 % band
     low, high = stats.binom.interval(0.999, 100, 0.25)
     assert low <= (got["arm"] == "control").sum() <= high
-    again = proposed(spread.sample(frac=1, random_state=3), worth, answers, params)
+    again = proposed(weighed(spread.sample(frac=1, random_state=3)), answers)
     pd.testing.assert_frame_equal(
         again.order_by("customer_id").to_pandas(), table.order_by("customer_id").to_pandas()
     )
@@ -460,82 +449,72 @@ def test_the_tenth_most_likely_to_leave_is_approached(spread, answers, params):
     assert f"{contact} customers are proposed" in said and f"{control} more" in said
 
 
-def test_of_customers_alike_the_lot_takes_a_tenth(answers, params):
+def test_without_an_effect_the_tenth_with_most_at_stake_is_approached(spread, answers):
+    got = proposed(weighed(spread, margin=0.03, retention_cost=1.0), answers).to_pandas()
+    assert set(got["customer_id"]) == set(by_hand(spread, 5, 0.03)["customer_id"].head(100))
+
+
+def test_of_customers_alike_the_lot_takes_a_tenth(answers):
     """All with one chance: without a lot it would be all of them or nobody."""
-    frame = people(2, 400).assign(
-        **{score_name(h): 0.1 for h in (3, 5)}, gender="male", payroll="none", reason_1=None
-    )
-    worth = weigh_keeping(forecast_of(frame), margin=None, cost=None)
-    one = proposed(frame, worth, answers, params).to_pandas()
+    frame = people(2, 400).assign(**{score_name(h): 0.1 for h in (3, 5)}, reason_1=None)
+    one = proposed(weighed(frame), answers).to_pandas()
     assert len(one) == 40
-    other = proposed(frame, worth, answers, params.model_copy(update={"seed": 2})).to_pandas()
+    columns = ["customer_id", "still_here", "reason_1", *(n for n in frame if "_within_" in n)]
+    again = weigh_keeping(
+        scores_of(frame, columns), None, params_of().model_copy(update={"seed": 2})
+    )
+    other = proposed(again, answers).to_pandas()
     assert len(other) == 40 and set(other["customer_id"]) != set(one["customer_id"])
-    few = people(2, 5)
-    assert len(proposed(few, worth, answers, params).to_pandas()) == 1
+    assert len(proposed(weighed(people(2, 5)), answers).to_pandas()) == 1
 
 
-def test_with_an_effect_all_tenths_that_pay_are_approached(spread, answers, params):
-    effect = (0.3, 0.2, 0.4, 3)
-    loss = by_hand(spread, 3, 0.03)
+def test_with_an_effect_all_tenths_that_pay_are_approached(spread, answers):
+    effect, margin = (0.3, 0.2, 0.4, 3), 0.03
+    order = by_hand(spread, 3, margin)
+    loss = order.groupby("part")["loss"].mean()
     cost = float(np.median(0.2 * loss))
-    worth = weigh_keeping(forecast_of(spread), margin=0.03, cost=cost, effect=effect)
-    got = proposed(spread, worth, answers, params).to_pandas()
-    order = spread.sort_values(score_name(3), ascending=False).reset_index()
+    worth = weighed(spread, effect, margin=margin, retention_cost=cost)
+    got = proposed(worth, answers).to_pandas()
     paying = loss.index[0.2 * loss > cost]
     assert 0 < len(paying) < 10
-    wanted = order[(order.index * 10 // len(order) + 1).isin(paying)]
-    assert set(got["customer_id"]) == set(wanted["customer_id"])
-    dear = weigh_keeping(forecast_of(spread), margin=0.03, cost=1e6, effect=effect)
-    nobody = proposed(spread, dear, answers, params)
+    assert set(got["customer_id"]) == set(order.loc[order["part"].isin(paying), "customer_id"])
+    dear = weighed(spread, effect, margin=margin, retention_cost=1e6)
+    nobody = proposed(dear, answers)
     assert nobody.count().execute() == 0 and "Nobody is proposed" in str(say_proposed(nobody))
-    free = weigh_keeping(forecast_of(spread), margin=0.03, cost=0.0, effect=effect)
-    assert proposed(spread, free, answers, params).count().execute() == len(spread)
+    free = weighed(spread, effect, margin=margin, retention_cost=0.0)
+    assert proposed(free, answers).count().execute() == len(spread)
 
 
-def test_nobody_without_a_model_and_none_who_has_left(spread, answers, params):
-    worth = weigh_keeping(None, margin=None, cost=None)
-    assert proposed(spread, worth, answers, params, expected=False).count().execute() == 0
-    silent = spread.copy()
-    top = silent.sort_values(score_name(5), ascending=False).index[:50]
-    made = forecast_of(silent)
-    gone = silent.assign(still_here=np.where(silent.index.isin(top), 0.0, silent["still_here"]))
-    columns = ["customer_id", "still_here", *(n for n in silent if "_within_" in n), "reason_1"]
-    table = propose_keeping(
-        scores_of(gone, columns), made, worth, answers, params=params, words=ENGLISH
-    )
-    got = table.to_pandas()
-    assert len(got) == 95 and not set(got["customer_id"]) & set(silent.loc[top, "customer_id"])
+def test_nobody_without_a_model_and_none_who_has_left(spread, answers):
+    nobody = spread.assign(**{score_name(h): np.nan for h in (3, 5)})
+    assert proposed(weighed(nobody), answers).count().execute() == 0
+    top = spread.sort_values(score_name(5), ascending=False).index[:50]
+    gone = spread.assign(still_here=np.where(spread.index.isin(top), 0.0, spread["still_here"]))
+    got = proposed(weighed(gone), answers).to_pandas()
+    assert len(got) == 95 and not set(got["customer_id"]) & set(spread.loc[top, "customer_id"])
 
 
-def test_the_reasons_are_in_the_reports_language(spread, answers, params):
-    made = forecast_of(spread.assign(reason_1=None))
-    worth = weigh_keeping(made, margin=None, cost=None)
-    table = propose_keeping(
-        made.scores.mutate(reason_1=ibis.null("string")),
-        made,
-        worth,
-        answers,
-        params=params,
-        words=Words("zh"),
-    ).to_pandas()
+def test_the_reasons_are_in_the_reports_language(spread, answers):
+    worth = weighed(spread.assign(reason_1=None))
+    table = propose_keeping(worth, answers, params=params_of(), words=Words("zh")).to_pandas()
     assert not table["reason"].str.contains("[a-z]").any()
     assert not table["window"].str.contains("[a-z]").any()
 
 
-def test_an_experiment_names_product_and_channel(spread, answers, params):
+def test_an_experiment_names_product_and_channel(spread, answers):
     table = answers.table.copy().astype({"choice": object})
     table.loc[table["question"] == "product", ["choice", "evidence"]] = ["deposit", "experiment"]
     table.loc[table["question"] == "channel", ["choice", "evidence"]] = ["phone", "association"]
     shown = Questions(**{**answers.__dict__, "table": table})
-    worth = weigh_keeping(forecast_of(spread), margin=None, cost=None)
-    got = proposed(spread, worth, shown, params).to_pandas()
+    got = proposed(weighed(spread), shown).to_pandas()
     assert set(got["product"]) == {"deposit"} and got["channel"].isna().all()
 
 
 # --- what a client lacks
 
 
-def test_a_prepared_table_gets_the_same_results_empty(params):
+def test_a_prepared_table_gets_the_same_results_empty():
+    params = params_of()
     durations = ibis.memtable(
         {
             "duration": [3.0, 5.0] * 30,

@@ -12,8 +12,6 @@ from statsmodels.stats.proportion import proportion_confint
 from customerlab.messages import ENGLISH
 from customerlab.plots.paths import stages as draw_stages
 from customerlab.retention.stage_answers import (
-    orders_table,
-    stage_groups_table,
     stage_today,
     stages_table,
     stages_to_draw,
@@ -105,13 +103,12 @@ def lines_of(people):
 @pytest.fixture(scope="module")
 def placed(lives):
     people = lives["people"]
-    here = ibis.memtable(people.loc[~people["churned"], ["customer_id", "gender"]])
+    here = ibis.memtable(people.loc[~people["churned"], ["customer_id"]])
     return place_customers(
         {name: once(made) for name, made in tables_of(lives).items()},
         lines_of(people),
         here,
         snapshot=SNAPSHOT,
-        by=["gender"],
         keep=once,
     )
 
@@ -179,31 +176,24 @@ def test_everyone_here_stands_in_the_furthest_stage(lives, flags, placed):
     assert placed.today.set_index("stage")["customers"].to_dict() == {
         stage: counts.get(stage, 0) for stage in (NONE, *ORDER)
     }
-    by = placed.groups.groupby("stage")["customers"].sum()
-    assert by.to_dict() == placed.today.set_index("stage")["customers"].to_dict()
 
 
 def test_stages_before_the_exit_and_what_follows_them_are_counted_right(lives, flags, placed):
     first = 6  # months 0, 1, 2 are the first three known of a level
     people = lives["people"]
     ranks = {name: i % (21 - first + 1) for i, name in enumerate(sorted(people["customer_id"]))}
-    seen, gone, orders, leavers = {s: [] for s in ORDER}, {}, {}, 0
+    seen, gone, signs, leavers = {s: [] for s in ORDER}, {}, 0, 0
     for line in people.itertuples():
         months = range(max(first, 0), line.end + 1)
         if line.churned and len(months):
             leavers += 1
-            back = {}
+            any_sign = False
             for place, stage in enumerate(ORDER):
                 at = [k for k in months if k > line.end - 12 and flags[line.customer_id, k][place]]
                 if at:
-                    back[stage] = line.end - at[0]
+                    any_sign = True
                     seen[stage].append(line.end - at[0])
-            steps = [
-                " = ".join(s for s in back if back[s] == step)
-                for step in sorted(set(back.values()), reverse=True)
-            ]
-            if steps:
-                orders[" > ".join(steps)] = orders.get(" > ".join(steps), 0) + 1
+            signs += any_sign
         for place, stage in enumerate(ORDER):
             new = [
                 k
@@ -224,8 +214,7 @@ def test_stages_before_the_exit_and_what_follows_them_are_counted_right(lives, f
         assert row["leavers"] == len(seen[stage]) > 0
         quartiles = np.quantile(seen[stage], [0.25, 0.5, 0.75], method="inverted_cdf")
         assert row[["months_q1", "months_median", "months_q3"]].tolist() == quartiles.tolist()
-    assert placed.orders.set_index("order")["leavers"].to_dict() == orders
-    assert table["leavers"][NONE] == leavers - sum(orders.values())
+    assert table["leavers"][NONE] == leavers - signs
     for row in placed.gone.itertuples():
         times, exits = zip(*gone[row.stage], strict=True)
         assert (row.entered, row.exits) == (len(times), sum(exits))
@@ -283,31 +272,24 @@ def test_fewer_tables_are_fewer_stages_and_none_is_said(lives):
     assert set(nothing.person_stage.to_pandas()["stage"]) == {NONE}
     finding = stage_today(nothing)
     assert finding.status == "not_enough_data" and "Without balances" in str(finding.text)
-    for shown in (
-        stages_table(nothing, ENGLISH, 10),
-        stage_groups_table(nothing, ENGLISH, 10),
-        orders_table(nothing, ENGLISH, 10),
-    ):
-        assert shown.empty and len(shown.columns) > 1
+    shown = stages_table(nothing, ENGLISH, 10)
+    assert shown.empty and len(shown.columns) > 1
     assert "Without balances" in str(draw_stages(stages_to_draw(nothing, 10)).title)
 
 
 def test_nobody_left_or_nobody_here(lives):
     tables = {name: once(made) for name, made in tables_of(lives).items()}
     people = lives["people"]
-    here = ibis.memtable(people[["customer_id", "gender"]])
+    here = ibis.memtable(people[["customer_id"]])
     stayed = lines_of(people[~people["churned"]])
-    placed = place_customers(tables, stayed, here, snapshot=SNAPSHOT, by=["gender"], keep=once)
+    placed = place_customers(tables, stayed, here, snapshot=SNAPSHOT, keep=once)
     assert placed.leavers == 0 and placed.status == "not_enough_data"
     assert stage_today(placed).status == "weak" and "too few left" in str(stage_today(placed).text)
-    assert placed.orders.empty and placed.seen["share"].isna().all()
+    assert placed.seen["share"].isna().all()
     assert stages_to_draw(placed, 10)["gone_share"].isna().all()
     draw_stages(stages_to_draw(placed, 10))
-    nobody = place_customers(
-        tables, stayed, here.limit(0), snapshot=SNAPSHOT, by=["gender"], keep=once
-    )
+    nobody = place_customers(tables, stayed, here.limit(0), snapshot=SNAPSHOT, keep=once)
     assert stage_today(nobody).status == "not_enough_data"
-    assert stage_groups_table(nobody, ENGLISH, 10).empty
     no_lines = place_customers(tables, stayed.limit(0), here, snapshot=SNAPSHOT, keep=once)
     assert no_lines.leavers == 0 and no_lines.here == 600
 
@@ -321,28 +303,20 @@ def test_small_counts_are_masked(placed):
     strict = stages_table(placed, ENGLISH, 5_000)
     assert set(strict["here"].astype(str)) <= {"<5000", "0"}
     assert set(strict["gone_share"].dropna().astype(str)) <= {"hidden"}
-    groups = stage_groups_table(placed, ENGLISH, 10)
-    hidden = groups["customers"].astype(str).isin(["<10", "hidden"])
-    assert (hidden.groupby([groups["feature"], groups["level"]]).sum() != 1).all()
-    assert (hidden.groupby([groups["feature"], groups["stage"]]).sum() != 1).all()
-    orders = orders_table(placed, ENGLISH, 10)
-    assert len(orders) <= (placed.orders["leavers"] >= 10).sum() + 1
-    assert orders["order"].is_unique
 
 
 def test_same_again(lives, placed):
     people = lives["people"].sample(frac=1, random_state=2)
     mixed = {n: frame.sample(frac=1, random_state=2) for n, frame in lives.items()}
-    here = ibis.memtable(people.loc[~people["churned"], ["customer_id", "gender"]])
+    here = ibis.memtable(people.loc[~people["churned"], ["customer_id"]])
     again = place_customers(
         {name: once(made) for name, made in tables_of(mixed).items()},
         lines_of(people),
         here,
         snapshot=SNAPSHOT,
-        by=["gender"],
         keep=once,
     )
-    for name in ("today", "groups", "seen", "orders", "gone"):
+    for name in ("today", "seen", "gone"):
         pd.testing.assert_frame_equal(getattr(again, name), getattr(placed, name))
 
 

@@ -28,7 +28,7 @@ from customerlab.churn.reasons import find_reasons
 from customerlab.errors import CustomerlabError
 from customerlab.features import MOVING, UNKNOWN, band, band_of
 
-#: The mean of the months left counts so many at most.
+#: Months left are counted so far; no data reach beyond.
 MONTHS_AHEAD = 24
 
 
@@ -45,8 +45,9 @@ class Forecast:
     scores : ibis table
         ``customer_id``, ``still_here`` (how likely; 1 when the features do not tell) and, for a
         customer who is: per horizon ``leave_within_<h>_months`` (with several exits also
-        ``<exit>_within_<h>_months``), ``months_left_median`` and ``months_left_mean`` of the next
-        24, ``reason_1`` and ``reason_2`` (:func:`customerlab.churn.reasons.find_reasons`).
+        ``<exit>_within_<h>_months``), ``months_left_median`` (missing beyond the next 24: nobody
+        has been watched for long enough to say) and ``months_left_mean`` of the next 24,
+        ``reason_1`` and ``reason_2`` (:func:`customerlab.churn.reasons.find_reasons`).
     cells : DataFrame
         One row per combination of features: its values, ``n`` customers, how many of them are
         expected to be still ``here``, sums asked for, and the columns of `scores`.
@@ -228,17 +229,12 @@ def _chances(
             for exit_ in slopes:
                 chances[score_name(ahead + 1, exit_)] = left[exit_].copy()
                 gradients[score_name(ahead + 1, exit_)] = slopes[exit_].copy()
-    # from the longest horizon on nothing more changes: months left are then geometric
-    after = here
-    for _ in range(max(horizons), MONTHS_AHEAD):
-        months += after
-        after = after * (1 - total)
-    long = np.isnan(median)
-    # who can leave in no way has no median
-    can = np.where(total > 0, total, np.nan)
-    more = np.log(0.5 / np.where(long, here, 1.0)) / np.log1p(-can)
-    later = max(horizons) + np.ceil(more - 1e-9)
-    chances["months_left_median"] = np.where(long, later, median)
+    # from the longest horizon on nothing more changes
+    for ahead in range(max(horizons), MONTHS_AHEAD):
+        months += here
+        here = here * (1 - total)
+        median = np.where(np.isnan(median) & (here <= 0.5), ahead + 1, median)
+    chances["months_left_median"] = median
     chances["months_left_mean"] = months
     return chances, gradients
 

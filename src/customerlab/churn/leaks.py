@@ -20,7 +20,7 @@ from customerlab.churn.smooth import wilson
 from customerlab.churn.stays import Stays
 from customerlab.features import feature_name, level_name
 from customerlab.findings import STATUSES, Check, Finding
-from customerlab.messages import Message, say, yes_or_no
+from customerlab.messages import Message, listed, say, yes_or_no
 from customerlab.privacy import HIDDEN
 
 #: A single feature that ranks better than this, or a level that nearly always ends in an exit, or
@@ -202,23 +202,20 @@ def held_out(leaks: Leaks) -> Finding:
         text = say(
             "Held out, because it foretells leaving too well to have been known before: "
             "{features}.",
-            features=_listed(names),
+            features=listed([_named(name) for name in names]),
         )
     elif leaks.suspected:
         text = say(
             "Used, although it foretells leaving almost too well, because "
             "`churn_timing.confirmed` names it: {features}.",
-            features=_listed(leaks.suspected),
+            features=listed([_named(name) for name in leaks.suspected]),
         )
     count = len(names)
     return Finding(id=id_, text=text, value=count, low=count, high=count, unit="count")
 
 
-def _listed(names: Sequence[str]) -> Message:
-    first = say("“{feature}”", feature=feature_name(names[0]))
-    if len(names) == 1:
-        return first
-    return say("{first}, {rest}", first=first, rest=_listed(names[1:]))
+def _named(feature: str) -> Message:
+    return say("“{feature}”", feature=feature_name(feature))
 
 
 def check_leaks(leaks: Leaks) -> tuple[Check, ...]:

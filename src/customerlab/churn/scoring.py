@@ -87,8 +87,9 @@ def score_customers(
         ``customer_id``, ``still_here`` (the chance that they have not left unnoticed; 0 for those
         silent for as long as the idle rule asks) and, given that they are still here,
         ``leave_within_<h>_months``, with several exits ``<exit>_within_<h>_months``,
-        ``months_left_median``, ``months_left_mean`` (of the next 24 at most), and ``reason_1``
-        and ``reason_2`` in words; null without a model. Empty where customers have no number.
+        ``months_left_median`` (missing beyond 24), ``months_left_mean`` (of the next 24), and
+        ``reason_1`` and ``reason_2`` in words; null without a model. Empty where customers have
+        no number.
     """
     people = stays.here if customers is None else _active(customers)
     people = people.select("customer_id")

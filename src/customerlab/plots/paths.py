@@ -218,8 +218,8 @@ def _stage_heading(line: dict) -> Message:
             "{stage}: before {share:percent0} of the exits, mostly in the month of the exit", **told
         )
     return say(
-        "{stage}: before {share:percent0} of the exits, usually {median:count} months before "
-        "({low:count} to {high:count})",
+        "{stage}: before {share:percent0} of the exits, usually {median:count} ({low:count} "
+        "to {high:count}) months before",
         **told,
         low=_number(line["months_q1"]),
         high=_number(line["months_q3"]),

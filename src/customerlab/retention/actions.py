@@ -5,36 +5,24 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from customerlab.churn.forecast import Forecast, score_name
 from customerlab.lots import count_arms, drawn
 from customerlab.messages import Message, Words, say
 from customerlab.params import Params
 from customerlab.retention.questions import Questions
-from customerlab.retention.worth import PARTS, Worth
+from customerlab.retention.worth import Worth
 
 COLUMNS = ["customer_id", "reason", "product", "channel", "window", "arm"]
 
 
-def propose_keeping(
-    scores: ir.Table,
-    expected: Forecast | None,
-    worth: Worth,
-    answers: Questions,
-    *,
-    params: Params,
-    words: Words,
-) -> ir.Table:
+def propose_keeping(worth: Worth, answers: Questions, *, params: Params, words: Words) -> ir.Table:
     """Return the customers to approach, and those of them who are left alone to compare with.
 
-    They are the tenth of the customers here who are most likely to leave; where an experiment
-    tells what contact keeps, all tenths in which it pays even at the lower end of its interval,
-    which may be none.
+    They are the tenth of the customers here with most at stake; where an experiment tells what
+    contact keeps, all tenths in which it pays even at the lower end of its interval, which may be
+    none.
 
     Parameters
     ----------
-    scores : table
-        From :func:`customerlab.churn.score_customers`.
-    expected : Forecast or None
     worth : Worth
     answers : Questions
         Which product and channel suit, where an experiment told.
@@ -48,17 +36,7 @@ def propose_keeping(
         ``arm`` (``contact`` or ``control``).
     """
     settings = params.churn_timing
-    chance = score_name(worth.horizon_months or max(settings.horizons_months))
-    parts = [] if expected is None else _paying(worth)
-    here = scores.filter(scores[chance].notnull() & (scores.still_here > 0))
-    # among those with one chance the lot decides, the same on every engine
-    lot = (ibis.literal(f"{params.seed}:most likely:") + here.customer_id).hexdigest("md5")
-    ranked = here.mutate(
-        place=ibis.row_number().over(order_by=[here[chance].desc(), lot, here.customer_id]),
-        total=here.count().as_scalar(),
-    )
-    ranked = ranked.mutate(part=ranked.place * PARTS // ranked.total + 1)
-    chosen = ranked.filter(ranked.part.isin(parts))
+    chosen = worth.ranked.filter(worth.ranked.part.isin(_paying(worth)))
     control = drawn(params.seed, "churn_timing", chosen.customer_id, settings.control_share)
     window = say("within {months:count} months", months=min(settings.horizons_months))
     return chosen.select(
@@ -80,7 +58,7 @@ def _shown(answers: Questions, question: str) -> ir.StringValue:
 
 
 def _paying(worth: Worth) -> list[int]:
-    """Return the tenths of the customers that are approached, the most likely to leave being 1."""
+    """Return the tenths of the customers that are approached; 1 has most at stake."""
     if worth.effect is None or worth.table.empty or worth.cost is None:
         return [1]
     return worth.table.loc[worth.table["low"] > 0, "part"].astype(int).tolist()
@@ -90,7 +68,9 @@ def say_proposed(proposed: ir.Table) -> Message:
     """Say how many are to be approached, and how many are left alone."""
     arms = count_arms(proposed)
     if not any(arms.values()):
-        return say("Nobody is proposed: no contact pays, or nobody's chance of leaving is known.")
+        return say(
+            "Nobody is proposed: no contact is sure to pay, or nobody's chance of leaving is known."
+        )
     return say(
         "{contact:customers} customers are proposed to be approached; {control:customers} more, "
         "drawn by lot, are left alone, so that the next run can tell what it did.",

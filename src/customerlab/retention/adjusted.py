@@ -18,7 +18,6 @@ from customerlab.cells import cells
 from customerlab.churn.curves import FEW_EVENTS, status_of
 from customerlab.customers import own_movements
 from customerlab.features import TENURE_BANDS, UNKNOWN, band
-from customerlab.privacy import HIDDEN, round_counts
 
 #: The channel of a month is the one used most in so many months before it.
 CHANNEL_MONTHS = 3
@@ -195,22 +194,3 @@ def products_compared(
     counts = cells(mine, by=["level", "tenure_band"], sums={"events": mine.left})
     everyone = cells(people, by=["tenure_band"], sums={"events": people.left})
     return compare_levels(counts, everyone, "product")
-
-
-def compared_to_show(table: pd.DataFrame, min_cell: int) -> pd.DataFrame:
-    """Return the comparisons as a report may show them.
-
-    Counts are rounded to multiples of `min_cell`, shares and ratios to three decimals; they are
-    ``hidden`` where fewer than `min_cell` left or stayed. How many others there were is not
-    shown, so that nobody can take parts from a whole.
-    """
-    n, events = table["n"].astype(float), table["events"].astype(float)
-    few = [count.between(1, min_cell - 1) for count in (n, events, n - events)]
-    hidden = np.logical_or.reduce([x.to_numpy() for x in few])
-    shown = table.drop(columns=["share_others"])
-    for column in ("n", "events"):
-        shown[column] = round_counts(table[column], min_cell)
-    for column in ("share", "ratio", "low", "high"):
-        values = table[column].astype(float).round(3).astype(object)
-        shown[column] = values.mask(hidden & table[column].notna().to_numpy(), HIDDEN)
-    return shown

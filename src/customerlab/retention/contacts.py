@@ -36,7 +36,8 @@ CAMPAIGNS += ["at_risk", "ratio_p", "at_risk_p", "evidence", "note"]
 SHOWN = ["campaign", "arm", "horizon_months", "customers", "share", "control_customers"]
 SHOWN += ["control_share", "kept", "kept_low", "kept_high", "p_holm", "evidence", "status"]
 #: What of it a page shows.
-CONTACTS_SHOWN = [name for name in SHOWN if name not in ("status", "control_customers")]
+CONTACTS_SHOWN = ["campaign", "arm", "horizon_months", "customers", "share", "control_share"]
+CONTACTS_SHOWN += ["kept", "p_holm", "evidence"]
 
 
 #: The words for each kind of evidence.

@@ -93,7 +93,7 @@ class Groups:
     carried : int
         Those of them that were then tested on the confirming half.
     customers, left : int
-        Of the confirming half.
+        Of the confirming half, counted at each landmark.
     rate : float
         Bound on the expected share of false groups in the list.
     """
@@ -115,9 +115,9 @@ class Groups:
         """How the list came about."""
         return say(
             "{tested:count} groups were compared among one half of the customers; {carried:count} "
-            "stood out and were tested on the {customers:customers} customers of the other half, "
-            "where {named:count} held. On average at most {rate:percent0} of such a list are "
-            "there by chance.",
+            "stood out and were tested on the other half ({customers:customers} customers, "
+            "counted at each landmark), where {named:count} held. On average at most "
+            "{rate:percent0} of such a list are there by chance.",
             tested=self.tested,
             carried=self.carried,
             customers=self.customers,

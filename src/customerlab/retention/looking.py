@@ -91,7 +91,6 @@ def watch_stages(tables: Tables, stays: Stays, params: Params, keep: Keep) -> St
         stays.here,
         snapshot=params.snapshot,
         horizons_months=params.churn_timing.horizons_months,
-        by=[name for name in stays.groups if name in stays.here.columns],
         keep=keep,
     )
 

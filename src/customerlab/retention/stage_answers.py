@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from customerlab.features import feature_name, level_name
 from customerlab.findings import Finding
-from customerlab.messages import Message, Words, say
+from customerlab.messages import Words, say
 from customerlab.privacy import mask_counts
 from customerlab.retention.stages import NONE, STAGES, Stages
 
@@ -56,57 +55,6 @@ def stages_to_draw(stages: Stages, min_cell: int) -> pd.DataFrame:
     gone = mask_counts(gone, min_cell=min_cell, counts=["entered"], with_them=_AFTER[1:])
     both = today.merge(seen[["stage", *few]], on="stage", how="left")
     return both.merge(gone[["stage", "horizon_months", *_AFTER]], on="stage")[columns]
-
-
-def stage_groups_table(stages: Stages, words: Words, min_cell: int) -> pd.DataFrame:
-    """Return who stands in which stage by group: ``feature``, ``level``, ``stage``, counts."""
-    table = stages.groups.reset_index(drop=True)
-    sums = [
-        (None, [int(row) for row in rows])
-        for by in (["feature", "level"], ["feature", "stage"])
-        for _, rows in sorted(table.groupby(by).indices.items())
-    ]
-    masked = mask_counts(
-        table, min_cell=min_cell, counts=["customers"], with_them=["share"], sums=sums
-    )
-    pairs = list(zip(table["feature"], table["level"], strict=True))
-    return masked.assign(
-        feature=[words(feature_name(feature)) for feature, _ in pairs],
-        level=[words(level_name(feature, level)) for feature, level in pairs],
-        stage=[words(STAGES[stage]) for stage in table["stage"]],
-    )
-
-
-def orders_table(stages: Stages, words: Words, min_cell: int) -> pd.DataFrame:
-    """Return in which order the stages came: ``order`` in words and ``share`` of the leavers.
-
-    Orders of fewer than `min_cell` leavers are one row, without their share where they are few
-    in all.
-    """
-    table = stages.orders
-    enough = table["leavers"] >= min_cell
-    rows = [(words(_order_in_words(row.order)), row.share) for row in table[enough].itertuples()]
-    rest = table[~enough]
-    if rest["leavers"].sum() >= min_cell:
-        rows.append((words(say("other orders")), rest["share"].sum()))
-    return pd.DataFrame(rows, columns=["order", "share"])
-
-
-def _order_in_words(order: str) -> Message:
-    steps = [_together(step.split(" = ")) for step in order.split(" > ")]
-    if len(steps) == 1:
-        return say("only {stage}", stage=steps[0])
-    text = steps[0]
-    for step in steps[1:]:
-        text = say("{first}, then {second}", first=text, second=step)
-    return text
-
-
-def _together(stages: list[str]) -> Message:
-    text = STAGES[stages[0]]
-    for stage in stages[1:]:
-        text = say("{first} with {second}", first=text, second=STAGES[stage])
-    return text
 
 
 def stage_today(stages: Stages) -> Finding:

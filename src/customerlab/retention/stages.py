@@ -2,7 +2,7 @@
 
 Judged at the beginning of every month from what was known then. A customer stands in the furthest
 stage that holds: money first, then products, then the payroll, which is the last to go because it
-is the most trouble to move. The client's own order may differ; :attr:`Stages.orders` counts it.
+is the most trouble to move. A client's own order may differ.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from customerlab.calendar_months import month_index
 from customerlab.churn.curves import Survival, status_of, survival
-from customerlab.features import UNKNOWN, with_features, with_people
+from customerlab.features import with_features, with_people
 from customerlab.findings import Status
 from customerlab.messages import Message, say
 from customerlab.person_months import person_months
@@ -43,7 +43,6 @@ CLOSING_MONTHS = 3
 LOOK_BACK = 12
 
 _TODAY = ["stage", "customers", "share"]
-_GROUPS = ["feature", "level", *_TODAY]
 _SEEN = ["stage", "leavers", "share", "low", "high", "months_q1", "months_median", "months_q3"]
 _GONE = ["stage", "horizon_months", "entered", "exits", "share", "low", "high", "status"]
 
@@ -58,17 +57,12 @@ class Stages:
         The stages that this client's tables tell, ``none`` first; empty where they tell none.
     today : DataFrame
         ``stage``, ``customers`` who are here, ``share`` of all who are here.
-    groups : DataFrame
-        The same for each ``level`` of each ``feature``; ``share`` is that of the level.
     seen : DataFrame
         ``stage``, ``leavers`` in whom it was seen in the 12 months before the exit, their
         ``share`` with its interval ``low`` to ``high``, and the months from the beginning of the
         first month in which it was seen to the month of the exit (``months_q1``,
         ``months_median``, ``months_q3``; 0: the exit came in that month). The last row, ``none``,
         counts those in whom no stage was seen.
-    orders : DataFrame
-        ``order`` (stages joined by `` > `` as they came, by ``=`` those of one month),
-        ``leavers``, ``share``.
     gone : DataFrame
         ``stage``, ``horizon_months``, ``entered`` (customers), ``exits`` among them,
         ``share`` gone within so many months with its interval, ``status``. For ``none``: one
@@ -82,9 +76,7 @@ class Stages:
 
     stages: tuple[str, ...]
     today: pd.DataFrame
-    groups: pd.DataFrame
     seen: pd.DataFrame
-    orders: pd.DataFrame
     gone: pd.DataFrame
     person_stage: ir.Table
     here: int
@@ -183,7 +175,6 @@ def place_customers(
     *,
     snapshot: dt.date,
     horizons_months: Sequence[int] = (3, 5),
-    by: Sequence[str] = (),
     keep: Callable[[ir.Table], ir.Table] = lambda table: table,
 ) -> Stages:
     """Place everyone here in a stage of leaving, and look what became of those before them.
@@ -195,40 +186,34 @@ def place_customers(
     lines : table
         ``customer_id``, ``joined_month``, ``entry``, ``duration``, ``churned``.
     here : table
-        ``customer_id`` of everyone here today, and `by`.
+        ``customer_id`` of everyone here today.
     snapshot : date
         Stages of today are those at the beginning of the month of the day after it.
     horizons_months : sequence of int
-    by : sequence of str
-        Columns of `here` whose groups are counted.
     keep : callable, optional
         Works a table out once.
     """
     stages = stages_in(tables)
     day = snapshot + dt.timedelta(days=1)
     now = ibis.literal(day.year * 12 + day.month - 1, "int64")
-    today = here.select("customer_id", *by, known_index=now)
+    today = here.select("customer_id", known_index=now)
     if not stages:
         count = int(here.count().execute())
         nobody = today.select("customer_id", stage=ibis.literal(NONE))
-        frames = [pd.DataFrame(columns=names) for names in (_TODAY, _GROUPS, _SEEN)]
-        orders = pd.DataFrame(columns=["order", "leavers", "share"])
-        gone = pd.DataFrame(columns=_GONE)
-        return Stages((), *frames, orders, gone, nobody, count, 0, "not_enough_data")
+        frames = [pd.DataFrame(columns=names) for names in (_TODAY, _SEEN, _GONE)]
+        return Stages((), *frames, nobody, count, 0, "not_enough_data")
     flags = with_stages(today, tables, stages)
     furthest = [(flags[stage], stage) for stage in reversed(stages)]
-    placed = keep(flags.select("customer_id", *by, stage=ibis.cases(*furthest, else_=NONE)))
+    placed = keep(flags.select("customer_id", stage=ibis.cases(*furthest, else_=NONE)))
     people, exits = _followed(tables, lines, stages, keep)
     counts, count = _today(placed, (NONE, *stages))
-    seen, orders, leavers = _before_exit(exits, stages)
+    seen, leavers = _before_exit(exits, stages)
     return Stages(
         stages=(NONE, *stages),
         today=counts,
-        groups=_by_group(placed, (NONE, *stages), by),
         seen=seen,
-        orders=orders,
         gone=_gone(people, (NONE, *stages), horizons_months),
-        person_stage=placed.select("customer_id", "stage"),
+        person_stage=placed,
         here=count,
         leavers=leavers,
         status=status_of(leavers),
@@ -292,25 +277,7 @@ def _today(placed: ir.Table, stages: Sequence[str]) -> tuple[pd.DataFrame, int]:
     return table.assign(share=table["customers"] / count if count else float("nan")), count
 
 
-def _by_group(placed: ir.Table, stages: Sequence[str], by: Sequence[str]) -> pd.DataFrame:
-    parts = [pd.DataFrame(columns=_GROUPS)]
-    for feature in by:
-        level = placed[feature].cast("string").fill_null(UNKNOWN)
-        counted = placed.group_by(level=level, stage=placed.stage)
-        counted = counted.aggregate(customers=placed.count()).order_by("level", "stage").to_pandas()
-        full = pd.MultiIndex.from_product(
-            [counted["level"].unique(), stages], names=["level", "stage"]
-        )
-        part = counted.set_index(["level", "stage"]).reindex(full, fill_value=0).reset_index()
-        whole = part.groupby("level")["customers"].transform("sum")
-        parts.append(part.assign(feature=feature, share=part["customers"] / whole))
-    filled = [part for part in parts if len(part)]
-    return pd.concat(filled, ignore_index=True)[_GROUPS] if filled else parts[0]
-
-
-def _before_exit(
-    exits: pd.DataFrame, stages: Sequence[str]
-) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+def _before_exit(exits: pd.DataFrame, stages: Sequence[str]) -> tuple[pd.DataFrame, int]:
     n = exits["n"].to_numpy(dtype="int64")
     total = int(n.sum())
     rows = []
@@ -322,20 +289,7 @@ def _before_exit(
         share = count / total if total else float("nan")
         months = (np.nan,) * 3 if stage == NONE else _quartiles(exits.loc[there, stage], n[there])
         rows.append((stage, count, share, low, high, *months))
-    seen = pd.DataFrame(rows, columns=_SEEN)
-    order = [_order(dict(zip(stages, row, strict=True))) for row in exits[list(stages)].to_numpy()]
-    orders = exits.assign(order=order)[~none].groupby("order", as_index=False)["n"].sum()
-    orders = orders.rename(columns={"n": "leavers"}).sort_values(
-        ["leavers", "order"], ascending=[False, True], ignore_index=True
-    )
-    return seen, orders.assign(share=orders["leavers"] / max(total, 1)), total
-
-
-def _order(months: Mapping[str, float]) -> str:
-    """Name the stages in the order in which they came: more months before the exit came first."""
-    known = {stage: k for stage, k in months.items() if not pd.isna(k)}
-    steps = sorted(set(known.values()), reverse=True)
-    return " > ".join(" = ".join(s for s in known if known[s] == step) for step in steps)
+    return pd.DataFrame(rows, columns=_SEEN), total
 
 
 def _quartiles(months: pd.Series, n: np.ndarray) -> tuple[float, float, float]:
