@@ -353,6 +353,9 @@ def test_worth_by_hand():
         assert first[name] == pytest.approx(value)
     assert rest["break_even"].tolist() == pytest.approx([1.0] * 9)
     assert rest["gain"].tolist() == pytest.approx([-1.4] * 9)
+    dear = weighed(frame, **costs | {"retention_cost": 3.0})  # the others take 2 along
+    told = worth_to_show(dear, 10)["break_even"].tolist()
+    assert told[0] == pytest.approx(0.3) and {str(one) for one in told[1:]} == {"never pays"}
     finding = say_worth(worth)
     assert (finding.value, finding.low, finding.high) == (0.3, 0.1, 0.5)
     assert finding.status == "weak" and "pays from 20.0 % on" in str(finding.text)
@@ -428,7 +431,8 @@ def proposed(worth, answers, seed=1):
 
 
 def test_the_tenth_most_likely_to_leave_is_approached_where_worth_is_unknown(spread, answers):
-    table = proposed(weighed(spread), answers)
+    worth = weighed(spread)
+    table = proposed(worth, answers)
     assert [*table.columns] == ACTION_COLUMNS
     got = table.to_pandas().set_index("customer_id")
     wanted = spread.sort_values(score_name(5), ascending=False).head(100)
@@ -445,8 +449,10 @@ def test_the_tenth_most_likely_to_leave_is_approached_where_worth_is_unknown(spr
         again.order_by("customer_id").to_pandas(), table.order_by("customer_id").to_pandas()
     )
     contact, control = (int((got["arm"] == arm).sum()) for arm in ("contact", "control"))
-    said = str(say_proposed(table))
-    assert f"{contact} customers are proposed" in said and f"{control} more" in said
+    said = say_proposed(table, worth)
+    assert f"{contact} customers are proposed" in str(said.text)
+    assert f"{control} more" in str(said.text)
+    assert (said.value, said.n, said.status) == (contact, 100, "weak")
 
 
 def test_without_an_effect_the_tenth_with_most_at_stake_is_approached(spread, answers):
@@ -480,7 +486,10 @@ def test_with_an_effect_all_tenths_that_pay_are_approached(spread, answers):
     assert set(got["customer_id"]) == set(order.loc[order["part"].isin(paying), "customer_id"])
     dear = weighed(spread, effect, margin=margin, retention_cost=1e6)
     nobody = proposed(dear, answers)
-    assert nobody.count().execute() == 0 and "Nobody is proposed" in str(say_proposed(nobody))
+    told = say_proposed(nobody, dear)
+    assert (told.value, told.status) == (0, "not_enough_data")
+    assert "Nobody is proposed" in str(told.text)
+    assert say_proposed(proposed(worth, answers), worth).status == "supported"
     free = weighed(spread, effect, margin=margin, retention_cost=0.0)
     assert proposed(free, answers).count().execute() == len(spread)
 

@@ -184,7 +184,7 @@ def test_second_run_of_the_same_client_is_refused(project: Path) -> None:
         second = call(project, "run", f"params/{CLIENT}.yaml")
     finally:
         os.killpg(first.pid, signal.SIGINT)  # as Ctrl-C does
-        _, rest = first.communicate(timeout=30)
+        _, rest = first.communicate(timeout=120)
     assert second.returncode == 2
     assert second.stderr == (
         f"customerlab: another run of {CLIENT} is at work; wait until it ends\n"

@@ -109,8 +109,19 @@ def propose(findings: Iterable[Finding]) -> tuple[Message, ...]:
                 count=waking.value,
             )
         )
+    keeping = by_id.get("churn_timing.proposed_to_keep")
+    to_keep = keeping.value if keeping and isinstance(keeping.value, int) else 0
+    if to_keep:
+        proposals.append(
+            say(
+                "Approach the {count:customers} customers with most at stake on the list in data/, "
+                "and leave its control group alone: only then will it show whether contact kept "
+                "anyone.",
+                count=to_keep,
+            )
+        )
     leavers = sorted(id_ for id_ in by_id if id_.startswith("churn_timing.leave_within"))
-    if leavers and by_id[leavers[0]].status != "not_enough_data":
+    if leavers and not to_keep and by_id[leavers[0]].status != "not_enough_data":
         soon = min((by_id[id_] for id_ in leavers), key=lambda finding: finding.value or 0)
         proposals.append(
             say(
@@ -119,14 +130,6 @@ def propose(findings: Iterable[Finding]) -> tuple[Message, ...]:
                 "to be expected to leave within {months:count} months.",
                 share=soon.value,
                 months=int(soon.id.split("_")[-2]),
-            )
-        )
-    group = by_id.get("churn_timing.first_group")
-    if group and group.status == "supported":
-        proposals.append(
-            say(
-                "Begin with the group that leaves first, and hold a random part of it back: "
-                "only then will it show whether the calls kept anyone."
             )
         )
     weak = [finding for finding in by_id.values() if finding.status == "weak"]

@@ -86,7 +86,8 @@ def describe_layers(layers: pd.DataFrame, masked: pd.DataFrame) -> tuple[Finding
         The same as it may be shown: what is hidden there is not said here.
     """
     row = layers.set_index("layer")
-    shown = masked.set_index("layer").replace({HIDDEN: say("hidden")})
+    shown = masked.set_index("layer").astype(object)
+    shown = shown.mask(shown == HIDDEN, say("hidden"))
     total = int(row.customers["all"])
     status = "supported" if total else "not_enough_data"
     count = shown["customers"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
+from customerlab.findings import Finding
 from customerlab.lots import count_arms, drawn
-from customerlab.messages import Message, Words, say
+from customerlab.messages import Words, say
 from customerlab.params import Params
 from customerlab.retention.questions import Questions
 from customerlab.retention.worth import Worth
@@ -57,22 +58,43 @@ def _shown(answers: Questions, question: str) -> ir.StringValue:
     return ibis.literal(choice) if isinstance(choice, str) else ibis.null("string")
 
 
+def _pay_is_known(worth: Worth) -> bool:
+    return worth.effect is not None and not worth.table.empty and worth.cost is not None
+
+
 def _paying(worth: Worth) -> list[int]:
     """Return the tenths of the customers that are approached; 1 has most at stake."""
-    if worth.effect is None or worth.table.empty or worth.cost is None:
+    if not _pay_is_known(worth):
         return [1]
     return worth.table.loc[worth.table["low"] > 0, "part"].astype(int).tolist()
 
 
-def say_proposed(proposed: ir.Table) -> Message:
-    """Say how many are to be approached, and how many are left alone."""
+def say_proposed(proposed: ir.Table, worth: Worth) -> Finding:
+    """Say how many are to be approached, and how many are left alone.
+
+    Returns
+    -------
+    Finding
+        ``churn_timing.proposed_to_keep``, the number to approach: supported where an experiment
+        says that it pays, weak where none tells what contact keeps.
+    """
     arms = count_arms(proposed)
-    if not any(arms.values()):
-        return say(
-            "Nobody is proposed: no contact is sure to pay, or nobody's chance of leaving is known."
-        )
-    return say(
+    text = say(
         "{contact:customers} customers are proposed to be approached; {control:customers} more, "
         "drawn by lot, are left alone, so that the next run can tell what it did.",
         **arms,
+    )
+    status = "supported" if _pay_is_known(worth) else "weak"
+    if not any(arms.values()):
+        text = say(
+            "Nobody is proposed: no contact is sure to pay, or nobody's chance of leaving is known."
+        )
+        status = "not_enough_data"
+    return Finding(
+        "churn_timing.proposed_to_keep",
+        text,
+        *(arms["contact"],) * 3,
+        unit="customers",
+        n=sum(arms.values()),
+        status=status,
     )

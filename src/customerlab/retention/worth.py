@@ -214,7 +214,14 @@ def say_worth(worth: Worth) -> Finding:
 
 
 def worth_to_show(worth: Worth, min_cell: int) -> pd.DataFrame:
-    """Return the tenths for a report, numbers of customers rounded to multiples of `min_cell`."""
+    """Return the tenths for a report, numbers of customers rounded to multiples of `min_cell`.
+
+    Where contact would have to keep more than all, ``break_even`` says that it never pays.
+    """
     names = {"gain": "pays_each", "low": "gain_low", "high": "gain_high"}
     table = worth.table.rename(columns=names)
-    return table.assign(customers=round_counts(table["customers"], min_cell))
+    never = table["break_even"].astype(float) > 1
+    return table.assign(
+        customers=round_counts(table["customers"], min_cell),
+        break_even=table["break_even"].astype(object).mask(never, say("never pays")),
+    )
