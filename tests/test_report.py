@@ -253,11 +253,15 @@ def test_a_table_with_a_wrong_column():
 
 
 def test_hidden_cells_read_in_the_language():
-    frame = pd.DataFrame({"group": ["a"], "customers": ["hidden"]})
+    frame = pd.DataFrame({"group": ["a"], "share": ["hidden"], "low": "hidden", "high": "hidden"})
     table = report.show_table(
-        frame, Words("zh"), headings={"group": say("Group"), "customers": say("Customers")}
+        frame,
+        Words("zh"),
+        headings={"group": say("Group"), "share": say("Share")},
+        intervals={"share": ("low", "high")},
     )
     assert ">不公开</span>" in table.html
+    assert 'class="interval"' not in table.html and "hidden 至" not in table.html
 
 
 def test_a_long_table_is_folded():

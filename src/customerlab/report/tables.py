@@ -101,7 +101,7 @@ def _cell(
     line: Mapping[str, Any], column: str, unit: str, ends: tuple[str, str] | None, words: Words
 ) -> dict[str, str]:
     cell = {"text": _text(line[column], unit, words), "interval": "", "mark": ""}
-    if ends and not any(_unknown(line[end]) for end in ends):
+    if ends and not any(_unknown(line[end]) or _hidden(line[end]) for end in ends):
         low, high = (line[end] for end in ends)
         cell["interval"] = interval(low, high, unit, words)
     return cell
@@ -110,9 +110,13 @@ def _cell(
 def _text(value: Any, unit: str, words: Words) -> str:
     if _unknown(value):
         return "–"
-    if isinstance(value, str) and value == HIDDEN:
+    if _hidden(value):
         return words(_HIDDEN)
     return words.format(value, unit)
+
+
+def _hidden(value: Any) -> bool:
+    return isinstance(value, str) and value == HIDDEN
 
 
 def _unknown(value: Any) -> bool:
