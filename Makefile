@@ -31,7 +31,7 @@ demo: $(SIMULATED) $(INSTALLED) ## Simulate a bank and make its report
 	$(BIN)/customerlab run params/demo_bank.yaml
 
 test: $(INSTALLED) ## Run the tests
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lab: $(INSTALLED) ## Open the notebooks in JupyterLab
 	JUPYTER_PREFER_ENV_PATH=1 $(BIN)/jupyter lab \

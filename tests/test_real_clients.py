@@ -59,7 +59,8 @@ def findings(root: Path, client: str) -> dict[str, dict]:
 
 
 def test_online_retail_keeps_what_the_published_rule_keeps(project):
-    customerlab(project, "run", "params/online_retail.yaml")
+    # notebook 04 runs on shops with a longer course: see below, and test_churn_real
+    customerlab(project, "run", "params/online_retail.yaml", "--only", "invalid_customers")
     rows = ledger(project, "online_retail").set_index("reason")
     assert rows.rows["rows in the files"] == 541_909
     assert rows.rows_matching["customer_id: missing"] == 135_080
@@ -78,7 +79,7 @@ def test_online_retail_keeps_what_the_published_rule_keeps(project):
     # each demand is met in 95 % of the resamples, so all three in 85 % at least
     assert float(proposed.share_removed) >= 0.05 and proposed.met >= 0.85
     assert 0 < proposed.idle_months <= 8  # the data show no more before the landmark
-    assert has_every_page(project, "online_retail")
+    assert has_every_page(project, "online_retail", "04_churn_timing")
 
 
 def test_telco_survives_as_published(project):
