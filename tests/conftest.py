@@ -20,7 +20,7 @@ def con():
     connection.disconnect()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Return the folder of real clients' data, which is not part of the repository."""
     if not SHARED.is_dir():
@@ -29,11 +29,9 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def telco() -> pd.DataFrame:
+def telco(shared_data: Path) -> pd.DataFrame:
     """Return the customers of the public telephone company who have stayed a month or more."""
-    if not SHARED.is_dir():
-        pytest.skip("the real clients' data are not on this machine")
-    rows = pd.read_csv(SHARED / "telco" / "telco.csv").query("tenure > 0")
+    rows = pd.read_csv(shared_data / "telco" / "telco.csv").query("tenure > 0")
     rows = rows.assign(churned=rows["Churn"] == "Yes", duration=rows["tenure"])
     return rows.assign(SeniorCitizen=rows["SeniorCitizen"].astype(float))
 

@@ -11,9 +11,7 @@ from conftest import SHARED
 from customerlab import churn
 from customerlab.params import check_params
 
-pytestmark = pytest.mark.skipif(
-    not SHARED.is_dir(), reason="the real clients' data are not on this machine"
-)
+pytestmark = pytest.mark.usefixtures("shared_data")
 
 
 @pytest.fixture(scope="module")

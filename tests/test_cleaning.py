@@ -759,10 +759,8 @@ def test_spark_gives_the_same(spark, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def online_retail(tmp_path_factory):
-    path = SHARED / "online_retail" / "online_retail.csv.gz"
-    if not path.exists():
-        pytest.skip(f"{path} is not there")
+def online_retail(tmp_path_factory, shared_data):
+    path = shared_data / "online_retail" / "online_retail.csv.gz"
     folder = tmp_path_factory.mktemp("online_retail")
     parse_source([path], folder / "raw.parquet", where="sources.transactions", scratch=folder)
     con = ibis.duckdb.connect()

@@ -314,7 +314,7 @@ def test_dates_are_recognized_by_all_their_cells(cells: list[str], expected: lis
     assert date_formats(cells, "date") == expected
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the public files are not on this machine")
+@pytest.mark.usefixtures("shared_data")
 def test_new_reads_real_files(project: Path) -> None:
     files = [str(SHARED / "telco/telco.csv"), str(SHARED / "berka/trans.asc.gz")]
     assert cli.main(["new", "telco", files[0]]) == 0

@@ -12,9 +12,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT, SHARED
 
-pytestmark = pytest.mark.skipif(
-    not SHARED.is_dir(), reason="the real clients' data are not on this machine"
-)
+pytestmark = pytest.mark.usefixtures("shared_data")
 
 
 @pytest.fixture(scope="module")
