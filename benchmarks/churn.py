@@ -49,6 +49,7 @@ import ibis
 import numpy as np
 import pandas as pd
 import psutil
+from watching import resident, tell
 
 from customerlab.features import TENURE_BANDS
 from customerlab.running import memory_mb, processors
@@ -302,17 +303,6 @@ def measure(program: str, way: Way, data: Path, *, minutes: float, most_mb: floa
     return Measured(seconds, peak, stopped, None if stopped else pd.read_csv(out))
 
 
-def resident(process: psutil.Process) -> float:
-    """Return the resident memory (MB) of a process and of all that it started."""
-    total = 0
-    try:
-        for one in (process, *process.children(recursive=True)):
-            total += one.memory_info().rss
-    except psutil.NoSuchProcess:  # one ended while we counted
-        pass
-    return total / 1e6
-
-
 def stop(process: psutil.Process) -> None:
     """End a process and all that it started."""
     for one in (*process.children(recursive=True), process):
@@ -378,10 +368,6 @@ def sum_up(results: dict[tuple[int, Way], Measured], sizes: Sequence[int]) -> No
                 against.append(f"{best.cpu / ours.cpu:.1f}")
             cells = [model, f"{size:,}", f"{ours.total:.2f}", f"{ours.fit:.2f}"]
             print("| " + " | ".join([*cells, *against]) + " |")
-
-
-def tell(text: str) -> None:
-    print(f"-- {text}", file=sys.stderr, flush=True)
 
 
 def main() -> int:

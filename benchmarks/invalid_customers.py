@@ -40,6 +40,7 @@ import pandas as pd
 import papermill  # noqa: F401 -- before customerlab.progress, which it imports itself
 import psutil
 from scipy import stats
+from watching import resident, tell
 
 from customerlab.params import load_params
 from customerlab.paths import Paths
@@ -134,17 +135,6 @@ def run(root: Path, module: str, *arguments: str) -> Measured:
     if process.returncode:
         raise SystemExit(f"{module} {' '.join(arguments)} failed:\n{said}")
     return Measured(seconds, pd.Series(samples))
-
-
-def resident(process: psutil.Process) -> float:
-    """Return the resident memory (MB) of a process and of all that it started."""
-    total = 0
-    try:
-        for one in (process, *process.children(recursive=True)):
-            total += one.memory_info().rss
-    except psutil.NoSuchProcess:  # one ended while we counted
-        pass
-    return total / 1e6
 
 
 def cells_of(root: Path, memory: pd.Series) -> pd.DataFrame:
@@ -380,10 +370,6 @@ def measure_bootstrap(roots: dict[int, Path]) -> None:
             flush=True,
         )
     print(f"* so many in {SECONDS} seconds; the others are extrapolated from their time each")
-
-
-def tell(text: str) -> None:
-    print(f"-- {text}", file=sys.stderr, flush=True)
 
 
 def main() -> int:

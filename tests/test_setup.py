@@ -98,8 +98,8 @@ def test_second_call_of_make_installs_nothing(tmp_path: Path) -> None:
     planned = subprocess.run(
         ["make", "-n", "test"], cwd=tmp_path, capture_output=True, text=True, check=True, env=env
     )
-    assert planned.stdout.strip().startswith(".venv/bin/python -m pytest")
-    assert "pip install" not in planned.stdout
+    (only,) = planned.stdout.strip().splitlines()
+    assert ".venv/bin/python -m pytest" in only
 
 
 def test_make_refuses_an_old_python(tmp_path: Path) -> None:
