@@ -22,7 +22,7 @@ data/<client>/.
 
 _EXAMPLES = """\
 examples:
-  customerlab simulate bank                       write the files of a made-up bank
+  customerlab simulate bank                       write the files of a made-up bank, or shop
   customerlab run params/demo_bank.yaml           run every notebook, make the report
   customerlab new acme a.csv b.parquet            write a first params/acme.yaml for these files
   customerlab check params/acme.yaml              what is wrong with it, and what would run
@@ -118,13 +118,18 @@ def _parser() -> argparse.ArgumentParser:
         help="write the files of a made-up client whose truth is known",
         description="Write the files of a made-up client whose truth is known.",
     )
-    simulate.add_argument("what", choices=["bank"])
+    simulate.add_argument("what", choices=["bank", "shop"])
     size = simulate.add_mutually_exclusive_group()
-    size.add_argument("--customers", type=_positive, metavar="N", help="default: 20,000")
-    size.add_argument("--accounts", type=_positive, metavar="N", help="size by accounts instead")
+    size.add_argument(
+        "--customers", type=_positive, metavar="N", help="default: 20,000; of a shop 6,000"
+    )
+    size.add_argument("--accounts", type=_positive, metavar="N", help="a bank's size by accounts")
     simulate.add_argument("--seed", type=int, default=1, metavar="N", help="default: 1")
     simulate.add_argument(
-        "--folder", type=Path, metavar="FOLDER", help="default: data/demo_bank/raw"
+        "--folder",
+        type=Path,
+        metavar="FOLDER",
+        help="default: data/demo_bank/raw or data/demo_shop/raw",
     )
     simulate.set_defaults(do=_simulate)
     return parser
@@ -206,16 +211,21 @@ def _example(given: argparse.Namespace) -> int:
 
 def _simulate(given: argparse.Namespace) -> int:
     from customerlab.paths import Paths, project_root
-    from customerlab.simulate import simulate_bank
+    from customerlab.simulate import simulate_bank, simulate_shop
 
-    folder = given.folder or Paths(project_root(), "demo_bank").raw
-    simulate_bank(
-        folder,
-        customers=given.customers or 20_000,
-        accounts=given.accounts,
-        seed=given.seed,
-        report=print,
-    )
+    folder = given.folder or Paths(project_root(), f"demo_{given.what}").raw
+    if given.what == "bank":
+        simulate_bank(
+            folder,
+            customers=given.customers or 20_000,
+            accounts=given.accounts,
+            seed=given.seed,
+            report=print,
+        )
+    elif given.accounts is not None:
+        raise CustomerlabError("simulate: a shop has no accounts; give --customers.")
+    else:
+        simulate_shop(folder, customers=given.customers or 6_000, seed=given.seed)
     print(f"Written: {folder}")
     return 0
 

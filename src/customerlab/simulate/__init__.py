@@ -1,10 +1,11 @@
-"""A bank whose truth is known: raw files as a client would send them, and the answers.
+"""Clients whose truth is known: raw files as a client would send them, and the answers.
 
-`simulate_bank` writes the files; `planted` holds every number that the notebooks should find.
+`simulate_bank` writes a bank's files; `planted` holds every number that the notebooks should find.
 The modules follow the order of things: `people`, `lives`, `flows` and `money`, `voices`, `rows`,
-`dirt`, `files`, `truth` with `outlook`, and `bank`, which puts them together.
+`dirt`, `files`, `truth` with `outlook`, and `bank`, which puts them together. `simulate_shop`
+writes a shop's; its own modules lie in `shop`.
 
-Beside the raw folder, ``truth`` holds
+Beside the bank's raw folder, ``truth`` holds
 
 - ``customers.parquet``: who is invalid and which exceptions there are, months of entry, leaving
   and coming back, payroll and what its money is used for, wallet, latent factors;
@@ -17,5 +18,6 @@ Beside the raw folder, ``truth`` holds
 
 from customerlab.simulate.bank import simulate_bank
 from customerlab.simulate.planted import true_hazard
+from customerlab.simulate.shop import simulate_shop
 
-__all__ = ["simulate_bank", "true_hazard"]
+__all__ = ["simulate_bank", "simulate_shop", "true_hazard"]

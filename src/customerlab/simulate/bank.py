@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable
 from datetime import date, timedelta
 from math import ceil
@@ -14,7 +12,7 @@ import pyarrow as pa
 
 from customerlab.errors import CustomerlabError
 from customerlab.simulate import planted, rows, text, truth, voices
-from customerlab.simulate.dirt import Columns, Dirt
+from customerlab.simulate.dirt import Dirt
 from customerlab.simulate.files import OURS, Files
 from customerlab.simulate.lives import campaign_month, live
 from customerlab.simulate.money import Money
@@ -113,10 +111,7 @@ def simulate_bank(
         true.whole("hazard.json", truth.hazard_json())
         true.whole("campaigns.json", truth.campaigns_json(window))
         true.whole("factors.json", truth.factors_json())
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerows([("table", "kind", "rows", "action"), *dirt.rows])
-        true.whole("dirt.csv", buffer.getvalue())
+        true.whole("dirt.csv", dirt.csv())
 
 
 def _open(raw: Files, window: Window) -> None:
@@ -207,29 +202,20 @@ def _write_words(
     dirt: Dirt | None,
 ) -> None:
     """Write a piece's part of the text files."""
-    columns = _lists(rows.customers(piece))
+    columns = text.lists(rows.customers(piece))
     if dirt is not None:
         dirt.in_customers(columns)
-    raw.add_lines("customers.csv", _lines(columns, ","))
-    columns = _lists(rows.accounts(piece))
+    raw.add_lines("customers.csv", text.list_lines(columns, ","))
+    columns = text.lists(rows.accounts(piece))
     if dirt is not None:
         dirt.in_accounts(columns)
-    raw.add_lines("accounts.csv", _lines(columns, ","))
-    columns = _lists(voices.ratings(asked, piece.people, piece.lives, piece.window))
+    raw.add_lines("accounts.csv", text.list_lines(columns, ","))
+    columns = text.lists(voices.ratings(asked, piece.people, piece.lives, piece.window))
     if dirt is not None:
         dirt.in_ratings(columns, voices.ITEMS)
-    raw.add_lines("ratings.tsv", _lines(columns, "\t"))
+    raw.add_lines("ratings.tsv", text.list_lines(columns, "\t"))
     table = voices.interactions(contacts, piece.people, piece.lives, piece.window)
     lines = text.lines(table.values(), ";")
     raw.add_lines("interactions.csv.gz", dirt.in_interactions(lines) if dirt else lines)
     lines = rows.assignments(piece)
     raw.add_lines("assignments.csv", dirt.in_assignments(lines) if dirt else lines)
-
-
-def _lists(table: dict[str, pa.Array]) -> Columns:
-    return {name: column.to_pylist() for name, column in table.items()}
-
-
-def _lines(columns: Columns, separator: str) -> list[str]:
-    """Join columns to lines; nothing in these tables holds a separator or a quote."""
-    return text.lines([pa.array(values, pa.string()) for values in columns.values()], separator)

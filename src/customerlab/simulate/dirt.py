@@ -7,7 +7,10 @@ so that the truth about the real customers stays whole.
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -70,8 +73,8 @@ Columns = dict[str, list]
 
 
 @dataclass
-class Dirt:
-    """Plants dirt in the tables of the first piece and counts it.
+class Spoiler:
+    """Counts the dirt that a simulated client's `Dirt` plants.
 
     Attributes
     ----------
@@ -80,22 +83,44 @@ class Dirt:
         Size of the first piece; sets how much dirt there is.
     rows : list of tuple
         Table, kind, rows planted, what cleaning should do.
+    kinds, full_size
+        As `KINDS` and `FULL_SIZE`, for the client.
     """
 
     rng: np.random.Generator
     customers: int
     rows: list[tuple[str, str, int, str]] = field(default_factory=list)
+    kinds: ClassVar[dict[str, dict[str, tuple[int, str]]]]
+    full_size: ClassVar[int]
 
     def count(self, table: str, kind: str) -> int:
         """Say how many rows of a kind are due, and write that down."""
-        full, action = KINDS[table][kind]
-        rows = max(1, round(full * min(1.0, self.customers / FULL_SIZE)))
+        full, action = self.kinds[table][kind]
+        rows = max(1, round(full * min(1.0, self.customers / self.full_size)))
         self.rows.append((table, kind, rows, action))
         return rows
 
+    def one(self, words: tuple[str, ...]) -> str:
+        """Return one of some words, by lot."""
+        return words[self.rng.integers(len(words))]
+
+    def csv(self) -> str:
+        """Write what was planted."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerows([("table", "kind", "rows", "action"), *self.rows])
+        return buffer.getvalue()
+
+
+class Dirt(Spoiler):
+    """Plants dirt in the tables of the bank's first piece."""
+
+    kinds = KINDS
+    full_size = FULL_SIZE
+
     def in_customers(self, columns: Columns) -> None:
         """Spoil the customers table; `columns` is changed in place."""
-        spots = _Spots(self.rng, np.arange(len(columns["cust_no"])))
+        spots = Spots(self.rng, np.arange(len(columns["cust_no"])))
         for row in spots.take(self.count("customers", "blanks_around")):
             for name in ("cust_no", "region", "occup"):
                 columns[name][row] = f" {columns[name][row]}  "
@@ -103,55 +128,55 @@ class Dirt:
             for name in ("cust_no", "mobile"):
                 columns[name][row] = full_width(columns[name][row])
         for row in spots.take(self.count("customers", "gender_words")):
-            columns["sex"][row] = self._one(GENDER_WORDS[columns["sex"][row]])
+            columns["sex"][row] = self.one(GENDER_WORDS[columns["sex"][row]])
         for row in spots.take(self.count("customers", "birth_with_dashes")):
             plain = columns["birth"][row]
             columns["birth"][row] = f"{plain[:4]}-{plain[4:6]}-{plain[6:]}"
         for row in spots.take(self.count("customers", "repeated_exact")):
-            _repeat(columns, row)
+            repeat(columns, row)
         for row in spots.take(self.count("customers", "repeated_differs")):
-            _repeat(columns, row, contrib_12m="0.01", cust_name="重复")
+            repeat(columns, row, contrib_12m="0.01", cust_name="重复")
         for row in spots.take(self.count("customers", "missing_customer_id")):
-            _repeat(columns, row, cust_no="")
+            repeat(columns, row, cust_no="")
         # Nothing else is known of these customers: no account, no transaction.
         ghosts = iter(range(90_000_000, 90_001_000))
         for row in spots.take(self.count("customers", "impossible_birth")):
-            _repeat(columns, row, cust_no=f"C{next(ghosts)}", birth="20250230")
+            repeat(columns, row, cust_no=f"C{next(ghosts)}", birth="20250230")
         for row in spots.take(self.count("customers", "joined_after_snapshot")):
-            _repeat(columns, row, cust_no=f"C{next(ghosts)}", open_date="2026-02-03")
+            repeat(columns, row, cust_no=f"C{next(ghosts)}", open_date="2026-02-03")
 
     def in_accounts(self, columns: Columns) -> None:
         """Add accounts of customers whom nobody knows."""
-        spots = _Spots(self.rng, np.arange(len(columns["acct_no"])))
+        spots = Spots(self.rng, np.arange(len(columns["acct_no"])))
         rows = spots.take(self.count("accounts", "unknown_customer"))
         for place, row in enumerate(rows):
-            _repeat(columns, row, acct_no=f"A99999999{place:02d}", cust_no=f"C9999999{place}")
+            repeat(columns, row, acct_no=f"A99999999{place:02d}", cust_no=f"C9999999{place}")
 
     def in_balances(self, columns: Columns) -> None:
         """Spoil one month of balances; unparsable ones are those of empty accounts."""
         text = columns["balance"]
         large = [row for row, value in enumerate(text) if len(value) >= len("1234.56")]
-        for row in _Spots(self.rng, large).take(self.count("balances", "thousands_separator")):
+        for row in Spots(self.rng, large).take(self.count("balances", "thousands_separator")):
             text[row] = with_thousands(text[row])
         empty = [row for row, value in enumerate(text) if value == "0.00"]
-        for row in _Spots(self.rng, empty).take(self.count("balances", "unparsable")):
-            text[row] = self._one(("n/a", "1,2,3"))
+        for row in Spots(self.rng, empty).take(self.count("balances", "unparsable")):
+            text[row] = self.one(("n/a", "1,2,3"))
         for place in range(self.count("balances", "unknown_account")):
-            _repeat(columns, 0, account_id=f"A9999999{place:03d}", balance="10.00")
+            repeat(columns, 0, account_id=f"A9999999{place:03d}", balance="10.00")
 
     def in_transactions(self, columns: Columns, after_snapshot: str) -> None:
         """Spoil one month of transactions; additional rows copy real ones of that month."""
         size = len(columns["amount"])
         large = [row for row, v in enumerate(columns["amount"]) if abs(float(v)) >= 1000]
-        spots = _Spots(self.rng, np.array(large))
+        spots = Spots(self.rng, np.array(large))
         for row in spots.take(self.count("transactions", "thousands_separator")):
             columns["amount"][row] = with_thousands(columns["amount"][row])
-        spots = _Spots(self.rng, np.setdiff1d(np.arange(size), list(spots.taken)))
+        spots = Spots(self.rng, np.setdiff1d(np.arange(size), list(spots.taken)))
         numbers = iter(range(1, 10_000))
 
         def add(dirt: str, /, **changes: str | None) -> None:
             for row in spots.take(self.count("transactions", dirt)):
-                _repeat(columns, row, transaction_id=f"X{next(numbers):012d}", **changes)
+                repeat(columns, row, transaction_id=f"X{next(numbers):012d}", **changes)
 
         add("unparsable", amount="1,2,3")
         add("not_a_number", amount="NaN")
@@ -162,7 +187,7 @@ class Dirt:
         add("test_booking", amount="0.01", channel="test", kind="deposit")
         for row in spots.take(self.count("transactions", "unknown_customer")):
             number = next(numbers)
-            _repeat(
+            repeat(
                 columns,
                 row,
                 transaction_id=f"X{number:012d}",
@@ -170,13 +195,13 @@ class Dirt:
                 account_id=None,
             )
         for row in spots.take(self.count("transactions", "repeated_exact")):
-            _repeat(columns, row)
+            repeat(columns, row)
         for row in spots.take(self.count("transactions", "repeated_differs")):
-            _repeat(columns, row, amount="7.77")
+            repeat(columns, row, amount="7.77")
 
     def in_interactions(self, lines: list[str]) -> list[str]:
         """Spoil lines of the contacts file (semicolons, the note last)."""
-        spots = _Spots(self.rng, np.arange(1, len(lines) - 1))
+        spots = Spots(self.rng, np.arange(1, len(lines) - 1))
         extra: dict[int, list[str]] = {}
         for row in spots.take(self.count("interactions", "quoted_newline")):
             lines[row] = _with_note(lines[row], '"called twice\nno answer; ""urgent"""')
@@ -192,29 +217,26 @@ class Dirt:
 
     def in_ratings(self, columns: Columns, items: tuple[str, ...]) -> None:
         """Spoil the ratings table."""
-        spots = _Spots(self.rng, np.arange(len(columns["customer_id"])))
+        spots = Spots(self.rng, np.arange(len(columns["customer_id"])))
         for row in spots.take(self.count("ratings", "other_language")):
-            columns["comment"][row] = self._one(OTHER_LANGUAGES)
+            columns["comment"][row] = self.one(OTHER_LANGUAGES)
         for row in spots.take(self.count("ratings", "missing_answer")):
-            columns[self._one(items)][row] = None
+            columns[self.one(items)][row] = None
         for row in spots.take(self.count("ratings", "full_width")):
-            name = self._one(items)
+            name = self.one(items)
             columns[name][row] = full_width(columns[name][row])
         for row in spots.take(self.count("ratings", "missing_customer_id")):
-            _repeat(columns, row, customer_id="")
+            repeat(columns, row, customer_id="")
 
     def in_assignments(self, lines: list[str]) -> list[str]:
         """Repeat some assignments."""
-        spots = _Spots(self.rng, np.arange(len(lines)))
+        spots = Spots(self.rng, np.arange(len(lines)))
         return lines + [
             lines[row] for row in spots.take(self.count("assignments", "repeated_exact"))
         ]
 
-    def _one(self, words: tuple[str, ...]) -> str:
-        return words[self.rng.integers(len(words))]
 
-
-class _Spots:
+class Spots:
     """Deals out rows at random, none of them twice."""
 
     def __init__(self, rng: np.random.Generator, rows: np.ndarray | list[int]) -> None:
@@ -243,7 +265,7 @@ def _with_note(line: str, note: str) -> str:
     return line.rpartition(";")[0] + ";" + note
 
 
-def _repeat(columns: Columns, row: int, **changes: str | None) -> None:
+def repeat(columns: Columns, row: int, **changes: str | None) -> None:
     """Add a copy of a row with some changed values."""
     for name, values in columns.items():
         values.append(changes.get(name, values[row]))

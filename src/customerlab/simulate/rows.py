@@ -13,23 +13,16 @@ from customerlab.simulate.money import Batch
 from customerlab.simulate.truth import Piece
 
 REGIONS_ZH = ("华北", "华东", "华南", "华中", "西南", "西北", "东北")
-SURNAMES = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨"
-GIVEN_NAMES = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超霞平刚"
-#: A prime, so that consecutive customers get scattered telephone numbers, none of them twice.
-PHONE_STEP = 48_271_133
 
 
 def customers(piece: Piece) -> dict[str, pa.Array]:
     """Write the customers table; names and telephone numbers must never reach a report."""
     people = piece.people
     number = people.number
-    surname = text.pick(list(SURNAMES), number % len(SURNAMES))
-    given = text.pick(list(GIVEN_NAMES), number // len(SURNAMES) % len(GIVEN_NAMES))
-    second = text.pick(list(GIVEN_NAMES), number // 7 % len(GIVEN_NAMES))
     return {
         "cust_no": piece.customer_ids,
-        "cust_name": pc.binary_join_element_wise(surname, given, second, ""),
-        "mobile": text.ids("13", 9, number * PHONE_STEP % 10**9),
+        "cust_name": text.full_names(number),
+        "mobile": text.phones(number),
         "sex": text.pick(("M", "F"), people.gender),
         "birth": pc.replace_substring(text.days(people.birth), "-", ""),
         "region": text.pick(planted.REGIONS, people.region),
