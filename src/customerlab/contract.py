@@ -127,7 +127,7 @@ _TABLES = (
         _columns(
             "customer_id* occurred_at:timestamp* amount:amount* quantity:number unit_price:amount "
             "transaction_id account_id order_id kind product category channel payment_method "
-            "discount:amount counterparty region"
+            "discount:amount counterparty region promised_on:date delivered_on:date"
         ),
         key=("transaction_id",),
         known_on="occurred_at",
@@ -135,7 +135,7 @@ _TABLES = (
     ),
     Table(
         "products",
-        _columns("product* category list_price:amount margin:number"),
+        _columns("product* category list_price:amount margin:number own_brand:boolean"),
         key=("product",),
     ),
     Table(
