@@ -1,10 +1,11 @@
-"""A project with four tiny notebooks, to try how notebooks are run without what they compute."""
+"""A project with five tiny notebooks, to try how notebooks are run without what they compute."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -63,10 +64,15 @@ for table in {TABLES}:
     write(reports / f"tables/{table}.csv", "idle\\n" + str(churn_timing["idle_days"]))
 write(data / "findings/04_churn_timing.json", '["04", %d]' % churn_timing["idle_days"])
 """,
+    "05_repurchase_drivers": """\
+for table in {TABLES}:
+    write(reports / f"tables/{table}.csv", "rows\\n" + str(len(read(Path("raw.csv")))))
+write(data / "findings/05_repurchase_drivers.json", '["05"]')
+""",
     "99_summary": """\
 parts = sorted((data / "findings").glob("*.json"))
 write(reports / "findings.json", "\\n".join(read(part) for part in parts))
-for name in ("01_data_cleaning", "02_invalid_customers", "04_churn_timing"):
+for name in {BEFORE}:
     if not (reports / f"{name}.html").exists():
         print("missing:", name)
 """,
@@ -76,9 +82,10 @@ _PARAMETERS = {
     "01_data_cleaning": 'sources = {}\ndata_cleaning = {"rules": []}',
     "02_invalid_customers": "seed = 1\ninvalid_customers = {}",
     "04_churn_timing": 'seed = 1\ninvalid_customers = {}\nchurn_timing = {"idle_days": 1}',
+    "05_repurchase_drivers": "seed = 1\ninvalid_customers = {}\nrepurchase_drivers = {}",
     "99_summary": (
         'title = ""\nseed = 1\nsources = {}\ndata_cleaning = {}\ninvalid_customers = {}\n'
-        "churn_timing = {}"
+        "churn_timing = {}\nrepurchase_drivers = {}"
     ),
 }
 
@@ -94,6 +101,9 @@ privacy = {}
 
 def write_notebook(root: Path, name: str, *, work: str = "", pause: float = 0) -> None:
     """Write one tiny notebook; `work` goes before what it computes."""
+    about = plan.named(name)
+    last = _WORK[name].replace("{TABLES}", repr(about.tables))
+    last = last.replace("{BEFORE}", repr(about.after))
     start = new_code_cell(_START.replace("{pause}", str(pause)))
     parameters = new_code_cell(_COMMON + _PARAMETERS[name], metadata={"tags": ["parameters"]})
     notebook = new_notebook(
@@ -104,7 +114,7 @@ def write_notebook(root: Path, name: str, *, work: str = "", pause: float = 0) -
             new_markdown_cell("## Half-way"),
             new_code_cell(work or "1 + 1"),
             new_markdown_cell("## To the end\n```\n# no heading\n```"),
-            new_code_cell(_WORK[name].replace("{TABLES}", repr(plan.named(name).tables))),
+            new_code_cell(last),
         ],
         metadata={
             "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -170,7 +180,12 @@ def start(root: Path, *arguments: str) -> subprocess.Popen[str]:
 def call(root: Path, *arguments: str, seconds: int = 120) -> subprocess.CompletedProcess[str]:
     """Call the command line and wait for its end, at most so many seconds."""
     process = start(root, *arguments)
-    out, err = process.communicate(timeout=seconds)
+    try:
+        out, err = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # the tests that follow need the machine
+        process.communicate()
+        raise
     return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 

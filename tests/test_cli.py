@@ -104,6 +104,7 @@ def test_check_says_what_a_notebook_would_need(
     assert cli.main(["check", "params/acme.yaml"]) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert "04_churn_timing does not run. It would need transactions or durations." in out
+    assert "05_repurchase_drivers does not run. It would need survey or transactions." in out
 
 
 @pytest.mark.parametrize(
@@ -232,7 +233,8 @@ def test_new_guesses_tables_columns_and_forms(
 ) -> None:
     (project / "in").mkdir()
     assert cli.main(["new", "bank", *_chinese_files(project / "in")]) == 0
-    assert "04_churn_timing       runs" in capsys.readouterr().out
+    said = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert {"04_churn_timing runs", "05_repurchase_drivers runs"} <= set(said)
     path = project / "params/bank.yaml"
     written = yaml.safe_load(path.read_text())
     assert written["snapshot"].isoformat() == "2025-03-05"
@@ -377,6 +379,9 @@ def test_only_a_notebook_and_what_it_needs_is_planned() -> None:
     prepared = _params(sources={"durations": {}})
     names = [one.name for one in plan.planned(prepared)]
     assert names == ["01_data_cleaning", "04_churn_timing", "99_summary"]
+    asked = _params(sources={"survey": {}})
+    names = [one.name for one in plan.planned(asked)]
+    assert names == ["01_data_cleaning", "05_repurchase_drivers", "99_summary"]
 
 
 def test_looked_up_files_answer_nothing() -> None:

@@ -35,6 +35,7 @@ ORDER = [
     "person_months",
     "churn",
     "retention",
+    "drivers",
     "page",
     "plots",
     "report",

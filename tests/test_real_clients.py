@@ -42,7 +42,8 @@ def customerlab(root: Path, *arguments: str) -> None:
 
 def has_every_page(root: Path, client: str, *lacking: str) -> bool:
     """Say whether each notebook but those has its page."""
-    names = ["01_data_cleaning", "02_invalid_customers", "04_churn_timing", "index"]
+    names = ["01_data_cleaning", "02_invalid_customers", "04_churn_timing"]
+    names += ["05_repurchase_drivers", "index"]
     pages = {name for name in names if (root / "reports" / client / f"{name}.html").is_file()}
     return pages == set(names) - set(lacking)
 
@@ -77,7 +78,8 @@ def test_online_retail_keeps_what_the_published_rule_keeps(project):
     # each demand is met in 95 % of the resamples, so all three in 85 % at least
     assert float(proposed.share_removed) >= 0.05 and proposed.met >= 0.85
     assert 0 < proposed.idle_months <= 8  # the data show no more before the landmark
-    assert has_every_page(project, "online_retail", "04_churn_timing")
+    lacking = ("04_churn_timing", "05_repurchase_drivers")
+    assert has_every_page(project, "online_retail", *lacking)
 
 
 def test_telco_survives_as_published(project):
@@ -92,11 +94,13 @@ def test_telco_survives_as_published(project):
     published = {3: 0.8394, 5: 0.7936, 6: 0.7803, 12: 0.6950, 24: 0.5753}
     for month, share in published.items():
         assert round(group[month], 4) == share, month
-    assert has_every_page(project, "telco", "02_invalid_customers")
+    # no transactions, no survey: nobody can tell what brings customers back
+    assert has_every_page(project, "telco", "02_invalid_customers", "05_repurchase_drivers")
 
 
 def test_berka_is_joined_and_its_birth_numbers_are_read(project):
-    customerlab(project, "run", "params/berka.yaml")
+    # of what brings customers back the households below tell more
+    customerlab(project, "run", "params/berka.yaml", "--only", "churn_timing")
     moves = pd.read_parquet(project / "data/berka/clean/transactions.parquet")
     assert (moves.occurred_at.dt.year == 1993).sum() == 28_205
     folder = project / "data" / "berka"
@@ -130,7 +134,7 @@ def test_berka_is_joined_and_its_birth_numbers_are_read(project):
     assert said["invalid_customers.consensus_cut"]["value"] == "no common cut"
     assert said["invalid_customers.share_removed"]["value"] == 0
     assert said["invalid_customers.came_back"]["status"] == "not_enough_data"
-    assert has_every_page(project, "berka")
+    assert has_every_page(project, "berka", "05_repurchase_drivers")
 
 
 def test_complete_journey_has_its_households_baskets_and_sales(project):

@@ -24,7 +24,7 @@ from page_samples import (
 
 from customerlab import plots, report
 from customerlab.errors import CustomerlabError
-from customerlab.findings import Finding
+from customerlab.findings import Finding, tabulate_checks
 from customerlab.messages import ENGLISH, Words, say
 from customerlab.report import pdf
 
@@ -279,6 +279,19 @@ def test_checks_say_whether_they_passed():
         ("failed", "✗ failed"),
         ("open", "– not judged"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("language", "passed"),
+    [("en", ["yes", "no", "not judged"]), ("zh", ["是", "否", "无法判断"])],
+)
+def test_checks_are_written_in_words(language, passed):
+    words = Words(language)
+    written = tabulate_checks(CHECKS).map(words)
+    assert list(written) == ["check", "passed", "text"]
+    assert list(written["passed"]) == passed
+    assert list(written["text"]) == [words(check.text) for check in CHECKS]
+    assert list(tabulate_checks(())) == ["check", "passed", "text"]
 
 
 def test_pages_that_are_missing_say_why():

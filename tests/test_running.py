@@ -27,7 +27,10 @@ from customerlab.params import check_params
 from customerlab.paths import Paths
 from customerlab.running import processors, remove_leftovers
 
-ALL = ["01_data_cleaning", "02_invalid_customers", "04_churn_timing", "99_summary"]
+ALL = [
+    *("01_data_cleaning", "02_invalid_customers", "04_churn_timing"),
+    *("05_repurchase_drivers", "99_summary"),
+]
 INDEX = f"reports/{CLIENT}/index.html"
 
 
@@ -86,17 +89,22 @@ def test_undisturbed_run_leaves_every_output(finished: Path) -> None:
                 *("retention_cube", "contact_effects", "retention_questions", "keeping_pays"),
                 *("already_lost", "calibration", "calibration_by_group", "models_side_by_side"),
                 *("proportional_hazards",),
+                *("survey_answers", "items", "factor_count", "loadings", "factor_correlations"),
+                *("factor_reliability", "driver_weights", "importance_map", "influences"),
+                "checks",
             )
         ),
         f"reports/{CLIENT}/findings.json",
     }
     pages = sorted(path.name for path in (finished / "reports" / CLIENT).glob("*.html"))
     assert pages == [*(f"{name}.html" for name in ALL[:-1]), "index.html"]
-    # what the file does not say of the engine is this machine's, shared among those side by side
+    # what the file does not say of the engine is this machine's, shared among those side by side:
+    # notebook 05 needs neither 02 nor 04
+    threads = processors() // min(2, processors())
     executed = json.loads((finished / f"data/{CLIENT}/notebooks/04_churn_timing.ipynb").read_text())
     (given,) = [c for c in executed["cells"] if "injected-parameters" in c["metadata"]["tags"]]
     (engine,) = [line for line in given["source"] if line.startswith("engine = ")]
-    assert f'"threads": {processors()},' in engine
+    assert f'"threads": {threads},' in engine
     # the client's parameters reached the notebooks, none of the demo's was left
     assert (finished / f"reports/{CLIENT}/tables/survival.csv").read_text() == "idle\n90"
 
@@ -121,7 +129,10 @@ def test_only_what_changed_would_run(project: Path) -> None:
     params.write_text(PARAMS.replace("idle_days: 90", "idle_days: 60"))
     assert would_run(project) == {"04_churn_timing", "99_summary"}
     params.write_text(PARAMS + "invalid_customers: {not_movements: [fee]}\n")
-    assert would_run(project) == {"02_invalid_customers", "04_churn_timing", "99_summary"}
+    # which kinds are no movements is read by all that look at what customers did
+    assert would_run(project) == set(ALL[1:])
+    params.write_text(PARAMS + "repurchase_drivers: {factors: 3}\n")
+    assert would_run(project) == {"05_repurchase_drivers", "99_summary"}
     params.write_text(PARAMS)
     (project / f"reports/{CLIENT}/tables/layers.csv").unlink()
     assert would_run(project) >= {"02_invalid_customers"}
@@ -150,11 +161,12 @@ def test_failure_publishes_nothing_old_and_the_index_says_so(project: Path) -> N
     )
     # neither its page nor that of a notebook that rests on it; the index is new and says so
     pages = sorted(path.name for path in (project / "reports" / CLIENT).glob("*.html"))
-    assert pages == ["01_data_cleaning.html", "index.html"]
+    assert pages == ["01_data_cleaning.html", "05_repurchase_drivers.html", "index.html"]
     index = (project / INDEX).read_text()
     assert "missing: 02_invalid_customers" in index
     assert "missing: 04_churn_timing" in index
-    assert json.loads((project / f"reports/{CLIENT}/findings.json").read_text()) == ["01"]
+    assert "missing: 05_repurchase_drivers" not in index
+    assert (project / f"reports/{CLIENT}/findings.json").read_text() == '["01"]\n["05"]'
     assert not (project / f"reports/{CLIENT}/tables/survival.csv").exists()
 
 
@@ -252,3 +264,27 @@ def test_changed_code_runs_everything_again(project: Path) -> None:
         module.write("# changed\n")
     (project / "src/customerlab/cli.py").touch()  # of no notebook
     assert would_run(project) == set(ALL)
+
+
+def test_a_promised_table_that_is_not_written_is_named(project: Path) -> None:
+    """The plan says that others may read it: a page without it must not stand."""
+    write_notebook(
+        project,
+        "05_repurchase_drivers",
+        work="write_any = write\n"
+        "def write(path, text):\n"
+        "    if path.stem not in ('loadings', 'checks'):\n"
+        "        write_any(path, text)",
+    )
+    done = call(project, "run", f"params/{CLIENT}.yaml")
+    assert done.returncode == 1
+    assert (
+        f"customerlab: {CLIENT}: 05_repurchase_drivers ran to its end, but did not write "
+        f"reports/{CLIENT}/tables/loadings.csv, reports/{CLIENT}/tables/checks.csv, "
+        "which plan.py declares\n"
+        f"  the notebook: data/{CLIENT}/notebooks/05_repurchase_drivers.failed.ipynb\n"
+    ) in done.stderr
+    assert done.stderr.splitlines()[-1] == f"customerlab: {CLIENT}: 05_repurchase_drivers failed."
+    assert (project / f"data/{CLIENT}/notebooks/05_repurchase_drivers.failed.ipynb").is_file()
+    assert not (project / f"reports/{CLIENT}/05_repurchase_drivers.html").exists()
+    assert "missing: 05_repurchase_drivers" in (project / INDEX).read_text()

@@ -17,6 +17,7 @@ from pathlib import Path
 import duckdb
 from small_project import ROOT, call, copy_project, start
 
+from customerlab import plan
 from customerlab.simulate import simulate_bank
 
 CLIENT = "demo_bank"
@@ -25,7 +26,7 @@ RUN = ("run", f"params/{CLIENT}.yaml")
 
 def test_whatever_happened_the_tables_and_findings_are_the_same(tmp_path: Path) -> None:
     first = _bank(tmp_path / "first")
-    undisturbed = call(first, *RUN, "--jobs", "1", seconds=300)
+    undisturbed = call(first, *RUN, "--jobs", "1", seconds=600)
     assert undisturbed.returncode == 0, undisturbed.stderr
     expected = _content(first)
     progress = [line for line in undisturbed.stderr.splitlines() if line.startswith(f"{CLIENT}  ")]
@@ -34,7 +35,7 @@ def test_whatever_happened_the_tables_and_findings_are_the_same(tmp_path: Path) 
 
     second = _bank(tmp_path / "second")
     _kill_at(second, progress, random.Random(20251231))
-    resumed = call(second, *RUN, "--jobs", "2", seconds=300)
+    resumed = call(second, *RUN, "--jobs", "2", seconds=600)
     assert resumed.returncode == 0, resumed.stderr
     _same(_content(second), expected)
     _see_nothing_to_do(second)
@@ -67,8 +68,10 @@ def _content(root: Path) -> dict[str, str]:
 
 
 def _same(found: dict[str, str], expected: dict[str, str]) -> None:
-    # clean and quarantine of eight sources, customers, scores, four tables, and findings
-    assert len(expected) >= 2 * 8 + 1 + 1 + 4 + 4
+    # clean and quarantine of eight sources, customers, scores, findings, and every table
+    tables = [name for one in plan.NOTEBOOKS for name in one.tables]
+    assert {Path(name).stem for name in expected} >= {*tables, "customers", "churn_timing"}
+    assert len(expected) == 2 * 8 + 1 + 1 + len(plan.NOTEBOOKS) + len(tables)
     assert found.keys() == expected.keys()
     assert [name for name in expected if found[name] != expected[name]] == []
 

@@ -16,9 +16,10 @@ import duckdb
 from pydantic import BaseModel
 
 from customerlab import plan
-from customerlab.churn import observe_stays
+from customerlab.churn import check_stays
 from customerlab.contract import TABLES
 from customerlab.customers import build_customers
+from customerlab.drivers import observe_answers
 from customerlab.layers import define_layers
 from customerlab.messages import ENGLISH
 from customerlab.params import Params, Source, load_params
@@ -35,6 +36,7 @@ from customerlab.workspace.intake import clean_sources, parse_sources
 _UNSET = {
     "invalid_customers": "ours, which the report prints",
     "churn_timing": "those at hand",
+    "repurchase_drivers": "found in the data",
     "engine": "a share of the machine",
 }
 
@@ -122,7 +124,9 @@ def _try_sections(lab: Lab, where: str) -> None:
         define_layers(kept, settings, is_bank="accounts" in tables, where=at)
         own_rules(settings.departments, dict(kept.schema().items()), where=at)
     if plan.answerable(plan.named("churn_timing"), params):
-        observe_stays(tables, params, lab.keep, where=f"{where}: churn_timing")
+        check_stays(tables, params, where=f"{where}: churn_timing")
+    if plan.answerable(plan.named("repurchase_drivers"), params):
+        observe_answers(tables, params, lab.keep)
 
 
 def _without_rows(

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from customerlab.messages import Message, say
+import pandas as pd
+
+from customerlab.messages import Message, say, yes_or_no
 
 Status = Literal["supported", "weak", "not_enough_data"]
 
@@ -70,6 +72,15 @@ class Check:
     passed: bool | None
     text: Message
     weakens: tuple[str, ...] = ()
+
+
+def tabulate_checks(checks: Iterable[Check]) -> pd.DataFrame:
+    """Return one row per check, to be written: ``check``, ``passed`` and ``text``, as messages."""
+    rows = [
+        (one.name, say("not judged") if one.passed is None else yes_or_no(one.passed), one.text)
+        for one in checks
+    ]
+    return pd.DataFrame(rows, columns=["check", "passed", "text"], dtype=object)
 
 
 def apply_checks(findings: Iterable[Finding], checks: Iterable[Check]) -> tuple[Finding, ...]:

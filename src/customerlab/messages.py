@@ -127,11 +127,13 @@ class Words:
         if spec.startswith("percent"):
             decimals = int(spec.removeprefix("percent") or 1)
             pattern = "#,##0" + ("." + "0" * decimals if decimals else "") + self._percent
-            return format_percent(_exact(value), pattern, locale=self._locale)
+            return _unsigned(format_percent(_exact(value), pattern, locale=self._locale))
         if spec.startswith("number"):
             decimals = spec.removeprefix("number")
             pattern = "#,##0." + ("0" * int(decimals) if decimals else "##")
-            return format_decimal(_exact(value), pattern.rstrip("."), locale=self._locale)
+            return _unsigned(
+                format_decimal(_exact(value), pattern.rstrip("."), locale=self._locale)
+            )
         raise ValueError(f"unknown format {spec!r} in a message")
 
     @cached_property
@@ -153,6 +155,11 @@ class Words:
 
 
 ENGLISH = Words("en")
+
+
+def _unsigned(text: str) -> str:
+    """Take the sign off a number that rounds to zero."""
+    return text if any(digit in text for digit in "123456789") else text.removeprefix("-")
 
 
 def _exact(value: Any) -> Decimal | int | float:

@@ -58,7 +58,7 @@ def _any_of(*alternatives: str) -> tuple[frozenset[str], ...]:
 
 
 _COMMON = ("client", "snapshot", "language", "currency", "engine", "privacy")
-_SECTIONS = ("data_cleaning", "invalid_customers", "churn_timing")
+_SECTIONS = ("data_cleaning", "invalid_customers", "churn_timing", "repurchase_drivers")
 
 NOTEBOOKS = (
     Notebook(
@@ -125,11 +125,36 @@ NOTEBOOKS = (
         ),
     ),
     Notebook(
+        "05_repurchase_drivers",
+        "repurchase_drivers",
+        say("What brings customers back?"),
+        needs=_any_of("survey", "transactions"),
+        after=("01_data_cleaning",),
+        keys=(*_COMMON, "seed", "invalid_customers", "repurchase_drivers"),
+        tables=(
+            "survey_answers",
+            "items",
+            "factor_count",
+            "loadings",
+            "factor_correlations",
+            "factor_reliability",
+            "driver_weights",
+            "importance_map",
+            "influences",
+            "checks",
+        ),
+    ),
+    Notebook(
         "99_summary",
         "summary",
         say("What do we know, and what to do about it?"),
         needs=(frozenset(),),
-        after=("01_data_cleaning", "02_invalid_customers", "04_churn_timing"),
+        after=(
+            "01_data_cleaning",
+            "02_invalid_customers",
+            "04_churn_timing",
+            "05_repurchase_drivers",
+        ),
         keys=(*_COMMON, "title", "seed", "sources", *_SECTIONS),
     ),
 )
@@ -270,6 +295,7 @@ def results(notebook: Notebook, params: Params, paths: Paths) -> tuple[Path, ...
             paths.scores("churn_timing"),
             paths.actions("churn_timing", params.snapshot),
         ],
+        "repurchase_drivers": [],
     }
     return (*files[notebook.section], paths.findings(notebook.name))
 

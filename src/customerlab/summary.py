@@ -1,4 +1,4 @@
-"""The first page: the bank's four questions, in the order in which it asks them."""
+"""The first page: the client's questions, in the order in which clients ask them."""
 
 from __future__ import annotations
 
@@ -42,6 +42,15 @@ QUESTIONS = (
         ("churn_timing.leave_within", "churn_timing.first_group", "churn_timing.main_sign"),
         ("04_churn_timing",),
     ),
+    Question(
+        say("What brings customers back, and what to mend first?"),
+        (
+            "repurchase_drivers.top_driver",
+            "repurchase_drivers.predictive_skill",
+            "repurchase_drivers.to_change",
+        ),
+        ("05_repurchase_drivers",),
+    ),
     Question(say("Whom to approach ahead of their need?"), (), ()),
 )
 
@@ -71,7 +80,9 @@ def unanswered(question: Question, lacking: Mapping[str, Message]) -> Message:
             "contacts, or campaigns with assignments."
         )
     needs = [lacking[name] for name in question.notebooks if name in lacking]
-    return needs[0] if needs else say("The page that answers this is missing: its notebook failed.")
+    return (
+        needs[0] if needs else say("Not answered here: its notebook failed, or was not asked for.")
+    )
 
 
 def propose(findings: Iterable[Finding]) -> tuple[Message, ...]:
@@ -130,6 +141,15 @@ def propose(findings: Iterable[Finding]) -> tuple[Message, ...]:
                 "to be expected to leave within {months:count} months.",
                 share=soon.value,
                 months=int(soon.id.split("_")[-2]),
+            )
+        )
+    change = by_id.get("repurchase_drivers.to_change")
+    if change and change.value:
+        proposals.append(
+            say(
+                "Try a change in {drivers}, for a part of the customers drawn by lot: what brings "
+                "customers back is an association until a trial has shown it.",
+                drivers=change.value,
             )
         )
     weak = [finding for finding in by_id.values() if finding.status == "weak"]

@@ -33,7 +33,7 @@ from customerlab.churn.judging_shown import (
     groups_judged,
 )
 from customerlab.churn.leaks import check_leaks, held_out, leaks_to_show, look_for_leaks
-from customerlab.churn.observing import observe_stays
+from customerlab.churn.observing import check_stays, observe_stays
 from customerlab.churn.outlook import fit_causes, look_ahead
 from customerlab.churn.places import first_places, hazard_by_place
 from customerlab.churn.proportional import check_proportional, fit_zph
@@ -71,6 +71,7 @@ __all__ = [
     "check_leaks",
     "check_model",
     "check_proportional",
+    "check_stays",
     "clearest_pair",
     "combinations_to_show",
     "compare_curves",

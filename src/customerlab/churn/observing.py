@@ -49,6 +49,25 @@ WINDOW = 6
 FEWEST_WINDOWS = 4
 
 
+def check_stays(tables: Mapping[str, ir.Table], params: Params, *, where: str) -> None:
+    """Refuse what :func:`observe_stays` would refuse, without working anything out.
+
+    Raises
+    ------
+    CustomerlabError
+        When a group or a covariate is not among the columns, or an exit cannot be told.
+    """
+    if "durations" in tables:
+        _prepared(tables["durations"], params, where)
+        return
+    _at_hand(tables, params, where)
+    exits = tuple(dict.fromkeys(params.churn_timing.event))
+    days = params.churn_timing.idle_days or DEFAULT_DAYS
+    silence = params.invalid_customers.not_movements
+    dates = {"snapshot": params.snapshot, "idle_days": days}
+    observe_exits(tables, exits, **dates, not_movements=silence)
+
+
 def observe_stays(
     tables: Mapping[str, ir.Table],
     params: Params,
@@ -77,11 +96,7 @@ def observe_stays(
     if "durations" in tables:
         return _prepared(tables["durations"], params, where)
     settings = params.churn_timing
-    at_hand = features_in(tables)
-    own = tables["customers"].columns if "customers" in tables else ()
-    has = "there is no {name} to be had from this client's tables"
-    known = dict.fromkeys((*at_hand, *own))
-    _refuse_unknown(settings, [name for name in known if name not in PERSONAL], has, where)
+    at_hand = _at_hand(tables, params, where)
     exits, silence = tuple(dict.fromkeys(settings.event)), params.invalid_customers.not_movements
     rule, days = None, DEFAULT_DAYS
     if "inactive" in exits:
@@ -259,6 +274,16 @@ def _prepared(durations: ir.Table, params: Params, where: str) -> Stays:
 def _share_known(column: ir.Value) -> float:
     share = column.notnull().cast("float64").mean().execute()
     return float(share) if share is not None else 0.0
+
+
+def _at_hand(tables: Mapping[str, ir.Table], params: Params, where: str) -> tuple[str, ...]:
+    """Return the features to be had; refuse groups and covariates that are not."""
+    at_hand = features_in(tables)
+    own = tables["customers"].columns if "customers" in tables else ()
+    has = "there is no {name} to be had from this client's tables"
+    known = [name for name in dict.fromkeys((*at_hand, *own)) if name not in PERSONAL]
+    _refuse_unknown(params.churn_timing, known, has, where)
+    return tuple(at_hand)
 
 
 def _refuse_unknown(settings: ChurnTiming, known: Sequence[str], lacking: str, where: str) -> None:

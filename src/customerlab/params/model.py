@@ -231,6 +231,37 @@ class ChurnTiming(_Section):
     )
 
 
+class RepurchaseDrivers(_Section):
+    """Notebook 05."""
+
+    items: list[ColumnName] | None = Field(
+        None, min_length=3, description="Columns to make factors of; left out: all questions."
+    )
+    outcome: ColumnName | None = Field(
+        None, description="What is to be explained: a column of the survey; without one a purchase."
+    )
+    controls: list[ColumnName] = Field(
+        [], description="Columns whose part of the outcome is taken out first."
+    )
+    scale: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="Lowest and highest answer; others are set aside."
+    )
+    factors: Annotated[int, Field(ge=1, le=20)] | None = Field(
+        None, description="How many factors; left out: by parallel analysis."
+    )
+    rotation: Literal["oblimin", "varimax", "promax"] = "oblimin"
+    names: dict[Text, list[ColumnName]] = Field(
+        {}, description="Name of a factor to the items that tell it."
+    )
+    missing: Literal["pairwise", "listwise", "mean"] = Field(
+        "pairwise", description="What is done about missing answers."
+    )
+    segment: ColumnName | None = Field(
+        None, description="Column of the survey or of the customers: the map of each of its values."
+    )
+    outcome_days: int = Field(90, ge=1, description="A purchase within so many days counts.")
+
+
 class Engine(_Section):
     """What computes."""
 
@@ -264,3 +295,4 @@ class Params(_Section):
     data_cleaning: DataCleaning = DataCleaning()
     invalid_customers: InvalidCustomers = InvalidCustomers()
     churn_timing: ChurnTiming = ChurnTiming()
+    repurchase_drivers: RepurchaseDrivers = RepurchaseDrivers()

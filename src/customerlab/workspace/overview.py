@@ -90,7 +90,7 @@ class Summary(Lab):
             elif page.is_file():
                 pages.append(report.PageLink(notebook.question, page.name))
             else:
-                failed = say("The notebook failed, so this page is missing.")
+                failed = say("Its notebook failed, or was not asked for.")
                 pages.append(report.PageLink(notebook.question, text=failed))
         return report.page_links(pages, self.words)
 
