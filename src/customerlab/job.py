@@ -58,7 +58,8 @@ def run_notebook(
     CustomerlabError
         When the parameters are wrong or the notebook lacks a source.
     NotebookFailed
-        When a cell raised; what ran is kept as ``<notebook>.failed.ipynb``.
+        When a cell raised, or none wrote a file that the plan promises to others; what ran is
+        kept as ``<notebook>.failed.ipynb``.
     """
     root = root or project_root()
     params = load_params(params_path)
@@ -74,6 +75,7 @@ def run_notebook(
         parameters["engine"] = _engine(parameters["engine"], threads, memory_mb)
         try:
             _execute(notebook, parameters, paths, lock)
+            _see_all_written(notebook, params, paths)
             return _publish(notebook, params, paths)
         except Exception:
             _keep_as_failed(notebook, paths)
@@ -108,6 +110,9 @@ def _execute(notebook: plan.Notebook, parameters: dict[str, Any], paths: Paths, 
             parameters=parameters,
             engine_name="customerlab",
             progress_bar=False,
+            # before and after every cell: a quarter of the time of a small client's notebook
+            request_save_on_cell_execute=False,
+            save_to=running,
             cwd=paths.root,
             label=f"{paths.client}  {notebook.name}",
             pass_fds=(lock,),
@@ -160,6 +165,19 @@ def _explained(notebook: plan.Notebook, error: Any, paths: Paths) -> str:
         f'{paths.client}: {notebook.name} stopped under "{heading}", cell {number} of {count}: '
         f"{why}\n  the notebook up to there: {paths.failed(notebook.name).relative_to(paths.root)}"
     )
+
+
+def _see_all_written(notebook: plan.Notebook, params: Params, paths: Paths) -> None:
+    """See that every file is there that the plan says the notebook writes."""
+    page = paths.page(notebook.name)  # it is made afterwards
+    promised = [one for one in plan.outputs(notebook, params, paths) if one != page]
+    lacking = [str(one.relative_to(paths.root)) for one in promised if not one.exists()]
+    if lacking:
+        raise NotebookFailed(
+            f"{paths.client}: {notebook.name} ran to its end, but did not write "
+            f"{', '.join(lacking)}, which plan.py declares\n"
+            f"  the notebook: {paths.failed(notebook.name).relative_to(paths.root)}"
+        )
 
 
 def _publish(notebook: plan.Notebook, params: Params, paths: Paths) -> Path:

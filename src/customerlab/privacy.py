@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, Decimal
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from customerlab.errors import CustomerlabError
+
+if TYPE_CHECKING:  # most of a second, which the process that renders pages need not spend
+    import pandas as pd
 
 #: Shown where a second cell is hidden, because a difference would give the first away.
 HIDDEN = "hidden"
@@ -80,6 +83,8 @@ def mask_counts(
     DataFrame
         With texts in the masked cells; the frame itself is not changed.
     """
+    import pandas as pd
+
     masked = frame.copy()
     for column in [*counts, *with_them]:
         masked[column] = masked[column].astype(object)

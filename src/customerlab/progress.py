@@ -9,6 +9,7 @@ import asyncio
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, TextIO
 
 import nbformat
@@ -16,6 +17,7 @@ from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine
+from papermill.iorw import write_ipynb
 from traitlets.config import Config
 
 _HEADING = re.compile(r"^#+[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
@@ -78,6 +80,7 @@ class ProgressEngine(NBClientEngine):
         start_timeout: int = 60,
         execution_timeout: int | None = None,
         label: str = "",
+        save_to: Path | None = None,
         pass_fds: Sequence[int] = (),
         **kwargs: Any,
     ) -> None:
@@ -87,6 +90,9 @@ class ProgressEngine(NBClientEngine):
         ----------
         label : str
             Begins each line.
+        save_to : Path, optional
+            Where what ran is saved when execution breaks off; a notebook that ends, or a cell that
+            raises, is saved by Papermill.
         pass_fds : sequence of int
             Descriptors that the kernel keeps open: locks that it holds as long as it lives.
         """
@@ -105,8 +111,12 @@ class ProgressEngine(NBClientEngine):
         )
         try:
             client.execute(**({"pass_fds": tuple(pass_fds)} if pass_fds else {}))
-        except DeadKernelError as error:
-            raise KernelDied(progress.cell_index) from error
+        except Exception as error:
+            if save_to is not None:
+                write_ipynb(nb_man.nb, str(save_to))
+            if isinstance(error, DeadKernelError):
+                raise KernelDied(progress.cell_index) from error
+            raise
 
 
 class Progress:

@@ -23,14 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from lifelines import LogLogisticAFTFitter, LogNormalAFTFitter, WeibullAFTFitter
-from lifelines.exceptions import (
-    ApproximationWarning,
-    ConvergenceError,
-    ConvergenceWarning,
-    StatisticalWarning,
-)
-from scipy import stats
+import scipy
 
 from customerlab.churn.concordance import Concordance, concordance
 from customerlab.churn.cox import AtRisk, at_risk_data
@@ -45,16 +38,17 @@ DISTRIBUTIONS: dict[str, Message] = {
     "log_normal": say("log-normal"),
 }
 
+#: Their names in lifelines.
 _FITTERS = {
-    "weibull": WeibullAFTFitter,
-    "log_logistic": LogLogisticAFTFitter,
-    "log_normal": LogNormalAFTFitter,
+    "weibull": "WeibullAFTFitter",
+    "log_logistic": "LogLogisticAFTFitter",
+    "log_normal": "LogNormalAFTFitter",
 }
 
 _COLUMNS = ["term", "level", "time_ratio", "low", "high", "coefficient", "std_error", "p"]
 _FITS = ["distribution", "log_likelihood", "aic", "chosen"]
 _MEDIANS = ["term", "level", "median_months", "low", "high"]
-_Z = float(stats.norm.ppf(0.975))
+_Z = float(scipy.special.ndtri(0.975))
 
 #: A coefficient or an error beyond these, for one standard deviation, is a likelihood without a
 #: maximum, not an estimate.
@@ -183,7 +177,7 @@ def fit_aft(
         high=np.exp(coefficients + _Z * se),
         coefficient=coefficients,
         std_error=se,
-        p=2 * stats.norm.sf(np.abs(coefficients / se)),
+        p=2 * scipy.stats.norm.sf(np.abs(coefficients / se)),
     )
     rows = [(n, getattr(f, "log_likelihood_", np.nan), aic.get(n, np.nan)) for n, f in fits.items()]
     tried = pd.DataFrame(rows, columns=_FITS[:-1])
@@ -254,7 +248,15 @@ def _fit(distribution: str, frame: pd.DataFrame, *, late: bool):
 
 def _maximised(distribution: str, frame: pd.DataFrame, late: bool, precision: float):
     """Return lifelines' fitted model, or None where it gave up or doubts the answer."""
-    fitter = _FITTERS[distribution]()
+    import lifelines  # slow to import
+    from lifelines.exceptions import (
+        ApproximationWarning,
+        ConvergenceError,
+        ConvergenceWarning,
+        StatisticalWarning,
+    )
+
+    fitter = getattr(lifelines, _FITTERS[distribution])()
     # lifelines' advice where its default gives up; the log-normal one does, asked for precision
     fitter._scipy_fit_method = "SLSQP"
     with warnings.catch_warnings():

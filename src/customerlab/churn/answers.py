@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
-from scipy import stats
+import scipy
 
 from customerlab.churn.curves import Survival
 from customerlab.churn.forecast import Forecast
@@ -106,8 +106,8 @@ def first_group(
     groups = pd.concat(tables) if tables else expected.expected().iloc[:0].assign(feature="")
     groups = groups.query("horizon_months == @horizon and customers >= @MIN_GROUP")
     overall = expected.expected().query("horizon_months == @horizon").iloc[0]
-    z = float(stats.norm.ppf(1 - 0.025 / max(len(groups), 1)))
-    half = (groups["share_high"] - groups["share_low"]) / 2 * z / float(stats.norm.ppf(0.975))
+    z = float(scipy.stats.norm.ppf(1 - 0.025 / max(len(groups), 1)))
+    half = (groups["share_high"] - groups["share_low"]) / 2 * z / float(scipy.stats.norm.ppf(0.975))
     groups = groups.assign(
         share_low=(groups["share"] - half).clip(0),
         share_high=(groups["share"] + half).clip(upper=1),

@@ -15,8 +15,7 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
+import scipy
 
 from customerlab.cells import cells
 from customerlab.churn.curves import FEW_EVENTS, status_of
@@ -147,7 +146,7 @@ def hazard_calendar(rows: ir.Table) -> Calendar:
         extra = len(with_it.coefficients) - len(without.coefficients)
         if without.fitted and with_it.fitted and extra > 0:
             statistic = max(0.0, 2 * (with_it.log_likelihood - without.log_likelihood))
-            df, p = extra, float(stats.chi2.sf(statistic, extra))
+            df, p = extra, float(scipy.stats.chi2.sf(statistic, extra))
     return Calendar(
         table=_summed(counts, ["tenure_band", "month"]),
         season=_summed(counts, ["month_of_year"]),
@@ -166,6 +165,8 @@ def _summed(counts: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 
 def _with_hazard(counts: pd.DataFrame) -> pd.DataFrame:
+    from statsmodels.stats.proportion import proportion_confint  # slow to import
+
     n, events = counts["n"].to_numpy(float), counts["events"].to_numpy(float)
     low, high = proportion_confint(events, n, method="wilson") if len(counts) else ([], [])
     by = [name for name in counts.columns if name not in {"n", "events"}]
@@ -377,7 +378,7 @@ def _peak(table: pd.DataFrame, width: int) -> _Peak | None:
     begins, hazard = spans.index.to_numpy(int), events / n
     near = (events + 1) / (n + 2)
     variance = near * (1 - near) / (n + 2)
-    z = float(stats.norm.ppf(1 - 0.05 / len(_SPANS) / (len(spans) - 1)))
+    z = float(scipy.stats.norm.ppf(1 - 0.05 / len(_SPANS) / (len(spans) - 1)))
     half = z * np.sqrt(variance[None, :] + variance[:, None])
     may_be = begins[~(hazard[None, :] - hazard[:, None] > half).any(axis=1)]
     first, last = int(may_be.min()), int(may_be.max()) + width - 1

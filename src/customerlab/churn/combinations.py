@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.stats.multitest import multipletests
+import scipy
 
 from customerlab.churn.hazard import Hazard
 from customerlab.churn.levels import MIN_LEVEL_EVENTS, Levels, as_levels
@@ -161,7 +160,7 @@ def _told(months: Months, chosen: Sequence[dict], tested: int, alpha: float) -> 
     fit: Fit = chosen[-1]["fit"]
     coefficients = fit.coefficients[-len(chosen) :]
     errors = np.sqrt(np.diag(fit.covariance())[-len(chosen) :])
-    z = float(stats.norm.ppf(1 - alpha * len(chosen) / tested / 2))
+    z = float(scipy.stats.norm.ppf(1 - alpha * len(chosen) / tested / 2))
     rows, combinations = [], []
     for one, b, se in zip(chosen, coefficients, errors, strict=True):
         terms = [months.terms[name] for name in one["names"]]
@@ -193,6 +192,8 @@ def _candidates(months: Months, most_terms: int) -> list[tuple]:
 
 def _clearest(fit: Fit, sets: Sequence[tuple], alpha: float) -> dict | None:
     """Return the combination that adds most to the model, or None when none does."""
+    from statsmodels.stats.multitest import multipletests  # slow to import
+
     chi = []
     inverse = fit.covariance()
     for _, group, kept, _ in sets:
@@ -206,7 +207,7 @@ def _clearest(fit: Fit, sets: Sequence[tuple], alpha: float) -> dict | None:
     owner = np.repeat(np.arange(len(sets)), [len(one) for one in chi])
     place = np.concatenate([np.arange(len(one)) for one in chi])
     statistic = np.concatenate(chi)
-    p = stats.chi2.sf(statistic, 1)
+    p = scipy.stats.chi2.sf(statistic, 1)
     order = np.argsort(-statistic, kind="stable")
     if multipletests(p, method="fdr_bh")[1].min() >= LOOK_CLOSER:
         return None
@@ -226,7 +227,7 @@ def _clearest(fit: Fit, sets: Sequence[tuple], alpha: float) -> dict | None:
         if best is None or rank > best["rank"]:
             levels = np.unravel_index(kept[place[i]], shape)
             best = {"names": names, "levels": levels, "at": at, "i": i, "rank": rank, "fit": more}
-    p = stats.chi2.sf(statistic, 1)
+    p = scipy.stats.chi2.sf(statistic, 1)
     # those not looked at more closely count no more than those that were
     p[order[_CLOSER_MOST:]] = np.maximum(p[order[_CLOSER_MOST:]], p[order[:_CLOSER_MOST]].max())
     q = multipletests(p, method="fdr_bh")[1]

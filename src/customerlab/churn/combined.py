@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from customerlab.churn.curves import status_of
 from customerlab.churn.hazard import Hazard, Z
@@ -71,7 +71,7 @@ def combined_ratios(cells: pd.DataFrame, hazard: Hazard, term_a: str, term_b: st
         return row
 
     base, rows = place(a.reference, b.reference), []
-    wide = float(stats.norm.ppf(1 - 0.025 / max(len(adds), 1)))
+    wide = float(scipy.stats.norm.ppf(1 - 0.025 / max(len(adds), 1)))
     for k, (one, other) in enumerate(itertools.product(a.levels, b.levels)):
         own = place(one, other) - base
         alone = place(one, b.reference) + place(a.reference, other) - 2 * base

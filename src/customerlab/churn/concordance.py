@@ -22,7 +22,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from customerlab.churn.cox import Cox, at_risk_data
 from customerlab.churn.curves import status_of
@@ -30,7 +30,7 @@ from customerlab.churn.proportional import check_fitted
 from customerlab.findings import Status
 from customerlab.messages import Message, say
 
-_Z = float(stats.norm.ppf(0.975))
+_Z = float(scipy.special.ndtri(0.975))
 
 #: Risks that differ by less are equal: what rounding makes of the same features.
 _DECIMALS = 10

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import sparse, stats
+import scipy
 
 from customerlab.churn.curves import FEW_EVENTS, status_of
 from customerlab.churn.levels import as_levels, find_levels
@@ -93,14 +93,14 @@ def fit_cox(
         return _none(n, events, references, (*notes, note))
     beta, covariance, log_likelihood = solved
     se = np.sqrt(np.diag(covariance))
-    z = float(stats.norm.ppf(0.975))
+    z = float(scipy.stats.norm.ppf(0.975))
     table = pd.DataFrame(data.names, columns=["term", "level"]).assign(
         hazard_ratio=np.exp(beta),
         low=np.exp(beta - z * se),
         high=np.exp(beta + z * se),
         coefficient=beta,
         std_error=se,
-        p=2 * stats.norm.sf(np.abs(beta / se)),
+        p=2 * scipy.stats.norm.sf(np.abs(beta / se)),
     )
     return Cox(
         table[_COLUMNS],
@@ -256,10 +256,12 @@ class RiskSets:
         return (self.changes @ values).cumsum(axis=0)[: len(self.times)]
 
 
-def _indicators(at: np.ndarray, rows: np.ndarray, k: int, n: int | None = None) -> sparse.csr_array:
+def _indicators(
+    at: np.ndarray, rows: np.ndarray, k: int, n: int | None = None
+) -> scipy.sparse.csr_array:
     """Return the matrix of `k` times by `n` rows that is one where a row belongs to a time."""
     shape = (k, len(rows) if n is None else n)
-    return sparse.csr_array((np.ones(len(rows)), (at, rows)), shape=shape)
+    return scipy.sparse.csr_array((np.ones(len(rows)), (at, rows)), shape=shape)
 
 
 def _tied(r0: float, d0: float, d: int) -> tuple[float, ...]:

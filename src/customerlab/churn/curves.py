@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from lifelines import KaplanMeierFitter
-from scipy import stats
+import scipy
 
 from customerlab.churn.levels import as_levels, natural_order
 from customerlab.findings import Status
@@ -156,6 +155,8 @@ def first_month(data: pd.DataFrame) -> float:
 
 
 def _curve(data: pd.DataFrame) -> tuple[pd.DataFrame, float, float]:
+    from lifelines import KaplanMeierFitter  # slow to import
+
     begins = first_month(data)
     data = data.loc[data["duration"] > begins].assign(entry=lambda d: d["entry"].clip(begins))
     last = data["duration"].max()
@@ -219,4 +220,4 @@ def logrank_test(data: pd.DataFrame) -> LogRank | None:
             "expected": expected,
         }
     )
-    return LogRank(statistic, df, float(stats.chi2.sf(statistic, df)), table)
+    return LogRank(statistic, df, float(scipy.stats.chi2.sf(statistic, df)), table)

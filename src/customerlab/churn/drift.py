@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from customerlab.churn.calibration import Calibration
 from customerlab.churn.hazard import Z
@@ -68,7 +68,7 @@ def find_trend(result: Calibration, horizon_months: int) -> Trend | None:
     spread = weight @ (years - middle) ** 2
     slope = weight @ ((years - middle) * ratio) / spread
     level = np.average(ratio, weights=weight)
-    p = 2 * stats.norm.sf(abs(slope) / np.sqrt(overlap / spread))
+    p = 2 * scipy.stats.norm.sf(abs(slope) / np.sqrt(overlap / spread))
     start, end = np.exp(level + slope * (years[[0, -1]] - middle))
     first, last = (pd.Timestamp(value).date() for value in rows["landmark"].iloc[[0, -1]])
     return Trend(horizon_months, first, last, float(start), float(end), float(p))

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from customerlab.churn.cloglog import fit_cloglog
 from customerlab.churn.curves import FEW_EVENTS, status_of
@@ -28,7 +28,7 @@ from customerlab.features import feature_name
 from customerlab.findings import Status
 from customerlab.messages import Message, say
 
-Z = float(stats.norm.ppf(0.975))
+Z = float(scipy.special.ndtri(0.975))
 
 _COLUMNS = ["term", "level", "reference", "hazard_ratio", "low", "high"]
 _COLUMNS += ["coefficient", "std_error", "p", "n", "events"]
@@ -245,6 +245,6 @@ def _table(
             b, se = float(coefficients[at]), float(errors[at])
             at += 1
             low, high = np.exp([b - Z * se, b + Z * se])
-            p = float(2 * stats.norm.sf(abs(b / se)))
+            p = float(2 * scipy.stats.norm.sf(abs(b / se)))
             rows.append((term.term, level, False, float(np.exp(b)), low, high, b, se, p, n, events))
     return pd.DataFrame(rows, columns=_COLUMNS)

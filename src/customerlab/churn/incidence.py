@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from customerlab.churn.curves import count_at_risk, first_month, logrank_test, status_of
 from customerlab.churn.levels import as_levels, natural_order
@@ -156,7 +156,7 @@ def _interval(shares: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, np.nd
     """Return the 95 % interval on the log-log scale, which does not exist at 0 and at 1."""
     inside = (shares > 0) & (shares < 1 - 1e-12)
     log = np.log(np.where(inside, shares, 0.5))
-    half = stats.norm.ppf(0.975) * errors / np.abs(shares * log + ~inside)
+    half = scipy.stats.norm.ppf(0.975) * errors / np.abs(shares * log + ~inside)
     ends = (np.exp(log * np.exp(sign * half)) for sign in (1, -1))
     low, high = (np.where(inside, end, np.where(shares > 0, np.nan, 0.0)) for end in ends)
     return low, high

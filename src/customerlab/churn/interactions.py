@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.stats.multitest import multipletests
+import scipy
 
 from customerlab.churn.hazard import Hazard
 from customerlab.churn.scores import LOOK_CLOSER, Months, independent, months_of
@@ -130,7 +129,9 @@ def find_interactions(
 
 def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table with the p-value of each statistic, and adjusted for their number."""
-    p = pd.Series(stats.chi2.sf(table["chi_square"], table["df"].clip(lower=1)), table.index)
+    from statsmodels.stats.multitest import multipletests  # slow to import
+
+    p = pd.Series(scipy.stats.chi2.sf(table["chi_square"], table["df"].clip(lower=1)), table.index)
     known = p.notna()
     q = pd.Series(np.nan, table.index)
     if known.any():

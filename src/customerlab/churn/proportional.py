@@ -21,8 +21,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.stats.multitest import multipletests
+import scipy
 
 from customerlab.churn.cox import AtRisk, Cox, RiskSets, at_risk_data
 from customerlab.errors import CustomerlabError
@@ -127,6 +126,8 @@ def fit_zph(
     CustomerlabError
         When the counts are not those of the model.
     """
+    from statsmodels.stats.multitest import multipletests  # slow to import
+
     data = at_risk_data(
         counts,
         list(dict.fromkeys(cox.table["term"])),
@@ -163,7 +164,7 @@ def fit_zph(
             note = say("{term}: too few times of exit to test it", term=feature_name(term))
             notes.append(note)
             continue
-        rows.append((term, len(mine), chi, float(stats.chi2.sf(chi, len(mine)))))
+        rows.append((term, len(mine), chi, float(scipy.stats.chi2.sf(chi, len(mine)))))
         for i, slope in zip(mine, step[len(beta) :], strict=True):
             level = cox.table["level"].iloc[i]
             unit = 1.0 if level else spread[i]
@@ -176,7 +177,11 @@ def fit_zph(
     _, chi = _step(u, information, np.concatenate([np.arange(len(beta)), len(beta) + tested]))
     table = pd.DataFrame(rows, columns=_COLUMNS[:-1])
     table["adjusted_p"] = multipletests(table["p"], method="holm")[1]
-    overall = {"df": len(tested), "chi_square": chi, "p": float(stats.chi2.sf(chi, len(tested)))}
+    overall = {
+        "df": len(tested),
+        "chi_square": chi,
+        "p": float(scipy.stats.chi2.sf(chi, len(tested))),
+    }
     return Proportional(
         table,
         overall,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
+import scipy
 
 from customerlab.churn.hazard import Hazard
 from customerlab.churn.levels import MIN_LEVEL_EVENTS, Levels, as_levels
@@ -56,7 +56,7 @@ class Fit:
     """
 
     design: np.ndarray
-    across: sparse.csc_matrix
+    across: scipy.sparse.csc_matrix
     n: np.ndarray
     left: np.ndarray
     coefficients: np.ndarray
@@ -88,7 +88,7 @@ class Fit:
         """
         at = np.flatnonzero(group >= 0)
         shape = (groups, len(group))
-        where = sparse.csr_matrix((self.weight[at], (group[at], at)), shape=shape)
+        where = scipy.sparse.csr_matrix((self.weight[at], (group[at], at)), shape=shape)
         score = np.bincount(group[at], self.residual[at], groups)
         return score, np.bincount(group[at], self.weight[at], groups), where @ self.design
 
@@ -109,7 +109,7 @@ class Fit:
 
 def fit_from(design: np.ndarray, n: np.ndarray, left: np.ndarray, start: np.ndarray) -> Fit:
     """Fit the complementary log-log model to cells by Fisher's scoring, beginning at `start`."""
-    across = sparse.csr_matrix(design).T
+    across = scipy.sparse.csr_matrix(design).T
     here = _look(design, across, n, left, start)
     for _ in range(_STEPS):
         try:
@@ -133,7 +133,7 @@ def fit_from(design: np.ndarray, n: np.ndarray, left: np.ndarray, start: np.ndar
 
 def _look(
     design: np.ndarray,
-    across: sparse.csc_matrix,
+    across: scipy.sparse.csc_matrix,
     n: np.ndarray,
     left: np.ndarray,
     coefficients: np.ndarray,

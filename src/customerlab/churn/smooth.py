@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from statsmodels.stats.proportion import proportion_confint
 
 from customerlab.churn.cloglog import Fit, fit_cloglog
 from customerlab.churn.hazard import Z
@@ -119,6 +118,8 @@ def fit_smooth(chance: np.ndarray, n: np.ndarray, left: np.ndarray) -> Smooth:
 
 def wilson(left: np.ndarray, n: np.ndarray, repeats: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Return Wilson's interval of a share, with as many customers as are surely different."""
+    from statsmodels.stats.proportion import proportion_confint  # slow to import
+
     return proportion_confint(left / repeats, n / repeats, method="wilson")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from customerlab.churn.hazard import Hazard, Z, fit_hazard
 from customerlab.churn.stays import Stays
@@ -48,7 +48,7 @@ def compare_levels(
             value = float(contrast @ hazard.coefficients)
             error = float(np.sqrt(contrast @ hazard.covariance @ contrast))
             ends = np.exp([value, value - Z * error, value + Z * error])
-            return (*map(float, ends), float(2 * stats.norm.sf(abs(value / error))))
+            return (*map(float, ends), float(2 * scipy.stats.norm.sf(abs(value / error))))
         at += len(one.free)
     return None
 

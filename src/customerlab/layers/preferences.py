@@ -15,8 +15,8 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from customerlab.calendar_months import months_before
 from customerlab.messages import Message, say
@@ -299,7 +299,7 @@ def index_interval(
     """
     n, n_rest = np.asarray(n, dtype=float), np.asarray(n_rest, dtype=float)
     total, total_rest = np.asarray(total, dtype=float), np.asarray(total_rest, dtype=float)
-    z = stats.norm.ppf((1 + level) / 2)
+    z = scipy.stats.norm.ppf((1 + level) / 2)
     with np.errstate(divide="ignore", invalid="ignore"):  # NaN is the answer there
         a, b = total / n, total_rest / n_rest
         c = (total + total_rest) / (n + n_rest)

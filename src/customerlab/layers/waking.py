@@ -11,7 +11,6 @@ import datetime as dt
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
 
 from customerlab.errors import CustomerlabError
 from customerlab.lots import drawn
@@ -164,6 +163,8 @@ def count_returns(
         in the first movement of those who came back (of equals the first by name;
         :data:`UNKNOWN` only where no such movement has one, null where nobody came back).
     """
+    from statsmodels.stats.proportion import proportion_confint  # slow to import
+
     seen = last_seen(past.select("customer_id", "came_back"), movements, accounts, day=landmark)
     day = movements.occurred_at.date()
     after = movements.filter((day > landmark) & (day <= until))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 
 import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
 
 from customerlab.findings import Finding
 from customerlab.layers.waking import UNKNOWN
@@ -106,6 +105,8 @@ def _may_be_said(count: int, min_cell: int) -> bool:
 
 
 def _came_back(people: int, back: int, landmark: dt.date, until: dt.date, min_cell: int) -> Finding:
+    from statsmodels.stats.proportion import proportion_confint  # slow to import
+
     name = "invalid_customers.dormant_came_back"
     days = {"landmark": landmark, "until": until}
     if not people or not (_may_be_said(back, min_cell) and _may_be_said(people - back, min_cell)):

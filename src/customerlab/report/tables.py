@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from customerlab.errors import CustomerlabError, nearest
 from customerlab.findings import Check
@@ -14,6 +12,9 @@ from customerlab.messages import ENGLISH, Message, Words, say
 from customerlab.page import piece
 from customerlab.privacy import HIDDEN, refuse_personal_columns
 from customerlab.report.pieces import Shown, interval, note
+
+if TYPE_CHECKING:  # most of a second, which the process that renders pages need not spend
+    import pandas as pd
 
 _HIDDEN = say("hidden")
 #: A table of more rows is folded until it is clicked or printed.
@@ -120,11 +121,15 @@ def _hidden(value: Any) -> bool:
 
 
 def _unknown(value: Any) -> bool:
+    import pandas as pd
+
     return not isinstance(value, Message) and bool(pd.isna(value))
 
 
 def checks_table(checks: Iterable[Check], words: Words = ENGLISH) -> ShownTable:
     """Return what was checked, whether it holds, and what was seen."""
+    import pandas as pd
+
     results = {
         True: (say("✓ passed"), "passed"),
         False: (say("✗ failed"), "failed"),

@@ -11,7 +11,7 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from customerlab.calendar_months import month_index
 from customerlab.cells import cells
@@ -52,7 +52,7 @@ def risk_ratio(
     if not mine or not others:
         return (float("nan"),) * 3
     spread = ((n * m * (a + b) - a * b * total) / total**2).sum() / (mine * others)
-    half = stats.norm.ppf(1 - alpha / 2) * np.sqrt(spread)
+    half = scipy.stats.norm.ppf(1 - alpha / 2) * np.sqrt(spread)
     ratio = mine / others
     return float(ratio), float(ratio * np.exp(-half)), float(ratio * np.exp(half))
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.stats.proportion import confint_proportions_2indep
+import scipy
 
 from customerlab.churn.curves import status_of
 from customerlab.messages import say
@@ -99,14 +98,14 @@ def _ratio_p(mine: pd.DataFrame, several: bool) -> float:
         planned = mine.groupby("arm")["parts"].first() / PARTS
         if len(sizes) < 2 or abs(planned.sum() - 1) > 0.02:  # not chances of the own arm
             return float("nan")
-        return float(stats.chisquare(sizes, planned / planned.sum() * sizes.sum()).pvalue)
+        return float(scipy.stats.chisquare(sizes, planned / planned.sum() * sizes.sum()).pvalue)
     # customers over their chance add up to all customers, whichever arm
     p = []
     for arm in mine["arm"].unique():
         own = (mine["arm"] == arm).to_numpy()
         off = (n[own] / chance[own]).sum() - n.sum()
         spread = (n[own] * (1 - chance[own]) / chance[own] ** 2).sum()
-        p.append(2 * stats.norm.sf(abs(off) / np.sqrt(spread)))
+        p.append(2 * scipy.stats.norm.sf(abs(off) / np.sqrt(spread)))
     return float(min(1.0, min(p) * len(p)))
 
 
@@ -129,6 +128,8 @@ def compare(rows: pd.DataFrame, yes: pd.Series, arm: str, control: str, weighted
         ``customers``, ``left``, ``share``, the same of the control, :data:`TOLD` (missing with
         fewer than 30 in both) and ``status``.
     """
+    from statsmodels.stats.proportion import confint_proportions_2indep  # slow to import
+
     weight = PARTS / rows["parts"].to_numpy(float) if weighted else np.ones(len(rows))
     n, y = rows["n"].to_numpy(float), yes.to_numpy(bool)
     one, other = ((rows["arm"] == name).to_numpy() for name in (arm, control))
@@ -156,7 +157,7 @@ def compare(rows: pd.DataFrame, yes: pd.Series, arm: str, control: str, weighted
         least, most = confint_proportions_2indep(*counts, compare="ratio", method="score")
         kept = {"kept": 1 - share / base, "kept_low": 1 - most, "kept_high": 1 - max(least, 0.0)}
     ends = {"difference": share - base, "difference_low": low, "difference_high": high}
-    return {**none, **row, **ends, **kept, "p": float(2 * stats.norm.sf(abs(z)))}
+    return {**none, **row, **ends, **kept, "p": float(2 * scipy.stats.norm.sf(abs(z)))}
 
 
 def _share(n: np.ndarray, weight: np.ndarray, yes: np.ndarray) -> tuple[float, float]:

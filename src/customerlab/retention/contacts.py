@@ -15,7 +15,6 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 from customerlab.calendar_months import month_index
 from customerlab.cells import cells
@@ -184,6 +183,8 @@ def _campaigns(tables: Mapping[str, ir.Table]) -> dict[str, dict]:
 
 def _with_holm(table: pd.DataFrame) -> pd.DataFrame:
     """Add the chance by Holm over all arms and horizons of all campaigns."""
+    from statsmodels.stats.multitest import multipletests  # slow to import
+
     known = table["p"].astype(float).notna().to_numpy()
     holm = np.full(len(table), np.nan)
     if known.any():

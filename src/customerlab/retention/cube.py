@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
 
 from customerlab.churn.forecast import Forecast, score_name
 from customerlab.churn.levels import as_levels, natural_order
@@ -125,6 +124,8 @@ def _change(
     The interval joins that of the model and Wilson's of the observed share, each end with the one
     that it comes from (Newcombe 1998, method 10): also where nobody had left it has a width.
     """
+    from statsmodels.stats.proportion import proportion_confint  # slow to import
+
     unknown = dict.fromkeys(["change", "change_low", "change_high"], float("nan"))
     if judged is None or judged.empty or kind is not None:
         return unknown

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from customerlab.churn.levels import as_levels
 
@@ -75,7 +75,7 @@ def fisher(
     The chance that, of ``left_all`` exits dealt out among ``n_all`` customers, as many as ``left``
     or more fall on the group; 1 for a group of nobody.
     """
-    p = stats.hypergeom.sf(left - 1, np.maximum(n_all, 1), left_all, n)
+    p = scipy.stats.hypergeom.sf(left - 1, np.maximum(n_all, 1), left_all, n)
     return np.where(n > 0, p, 1.0)
 
 

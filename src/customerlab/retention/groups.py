@@ -16,8 +16,7 @@ from dataclasses import dataclass
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
+import scipy
 
 from customerlab.churn.levels import as_levels
 from customerlab.errors import CustomerlabError, nearest
@@ -256,9 +255,11 @@ def find_groups(
 
 def _listed(carried: pd.DataFrame, counted: Counted, rate: float) -> pd.DataFrame:
     """Return those that hold at the rate, with their shares."""
+    from statsmodels.stats.proportion import proportion_confint  # slow to import
+
     if carried.empty:
         return pd.DataFrame(columns=COLUMNS)
-    table = carried.assign(q=stats.false_discovery_control(carried["p"], method="bh"))
+    table = carried.assign(q=scipy.stats.false_discovery_control(carried["p"], method="bh"))
     table = table.loc[table["q"] <= rate]
     n, left = table["customers"].to_numpy(float), table["left"].to_numpy(float)
     alpha = 0.05 * len(table) / len(carried)

@@ -9,8 +9,7 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
+import scipy
 
 from customerlab.calendar_months import month_index
 from customerlab.churn.curves import status_of
@@ -179,6 +178,8 @@ def _named(spent: ir.Table, min_cell: int) -> ir.Table:
 
 def _compared(sums: pd.DataFrame, known: pd.DataFrame, distinct: int) -> tuple[pd.DataFrame, float]:
     """Weight the stayers of each month to its leavers, and put both side by side."""
+    from statsmodels.stats.proportion import proportion_confint  # slow to import
+
     ratio = known[LEAVERS] / known[STAYERS]
     weight = np.where(sums["who"] == LEAVERS, 1.0, sums["month_index"].map(ratio))
     sums = sums.assign(
@@ -228,7 +229,7 @@ def money_went_to_show(went: MoneyWent, words: Words, min_cell: int) -> pd.DataF
     masked = mask_counts(
         both, min_cell=min_cell, counts=["leavers"], with_them=others, differences=pairs
     )
-    return masked.iloc[1:].reset_index(drop=True)[_WENT]
+    return masked.iloc[1:].reset_index(drop=True)[_WENT].rename(columns={"item": "which"})
 
 
 def money_went(went: MoneyWent) -> Finding:
@@ -251,7 +252,7 @@ def money_went(went: MoneyWent) -> Finding:
             leavers=went.leavers,
         )
         return Finding(id=id_, text=text, unit="percent", n=went.leavers, status="not_enough_data")
-    z = stats.norm.ppf(1 - 0.025 / len(table)) / stats.norm.ppf(0.975)
+    z = scipy.stats.norm.ppf(1 - 0.025 / len(table)) / scipy.stats.norm.ppf(0.975)
     gap = table["leavers_share"] - table["stayers_share"]
     half = z * np.hypot(
         table["leavers_share"] - table["low"], table["stayers_high"] - table["stayers_share"]

@@ -15,7 +15,7 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from customerlab.calendar_months import month_index
 from customerlab.churn.curves import status_of
@@ -287,7 +287,7 @@ def jackknife(held: np.ndarray, level: np.ndarray) -> tuple[float, float, float]
         return float(share), float("nan"), float("nan")
     without = (held.sum() - held) / (level.sum() - level)
     error = np.sqrt((groups - 1) / groups * ((without - without.mean()) ** 2).sum())
-    half = float(stats.t.ppf(0.975, groups - 1)) * error
+    half = float(scipy.stats.t.ppf(0.975, groups - 1)) * error
     return float(share), float(max(share - half, 0.0)), float(share + half)
 
 

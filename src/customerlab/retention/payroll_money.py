@@ -17,7 +17,7 @@ from functools import cache
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
-from scipy import stats
+import scipy
 
 from customerlab.calendar_months import month_index, months_before
 from customerlab.churn.curves import FEW_EVENTS
@@ -241,7 +241,7 @@ def _ratio(cell: Mapping[str, float], name: str) -> tuple[float, float]:
 
 @cache
 def _quantile(freedom: float) -> float:
-    return float(stats.t.ppf(0.975, freedom))
+    return float(scipy.stats.t.ppf(0.975, freedom))
 
 
 def _interval(share: float, error: float, customers: int) -> tuple[float, float]:

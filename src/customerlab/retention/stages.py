@@ -15,7 +15,6 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
 
 from customerlab.calendar_months import month_index
 from customerlab.churn.curves import Survival, status_of, survival
@@ -278,6 +277,8 @@ def _today(placed: ir.Table, stages: Sequence[str]) -> tuple[pd.DataFrame, int]:
 
 
 def _before_exit(exits: pd.DataFrame, stages: Sequence[str]) -> tuple[pd.DataFrame, int]:
+    from statsmodels.stats.proportion import proportion_confint  # slow to import
+
     n = exits["n"].to_numpy(dtype="int64")
     total = int(n.sum())
     rows = []
@@ -316,6 +317,8 @@ def _gone(people: pd.DataFrame, stages: Sequence[str], horizons: Sequence[int]) 
 
 
 def _gone_by(curve: Survival, horizon: int) -> tuple[float, float, float]:
+    from statsmodels.stats.proportion import proportion_confint  # slow to import
+
     at = curve.at(horizon)
     last = curve.table.iloc[-1]
     if at.empty and last["survival"] > 0:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import math
 
-from statsmodels.stats.power import NormalIndPower
-from statsmodels.stats.proportion import proportion_effectsize
-
 from customerlab.messages import Message, say
 
 #: The smallest effect worth having: this share of the leavers kept.
@@ -27,6 +24,9 @@ def customers_per_arm(base: float | None, kept: float = WORTH) -> int | None:
     kept : float
         The share of leavers kept that the test is to find.
     """
+    from statsmodels.stats.power import NormalIndPower  # slow to import
+    from statsmodels.stats.proportion import proportion_effectsize  # slow to import
+
     if base is None or not 0 < base < 1:
         return None
     effect = proportion_effectsize(base, base * (1 - kept))

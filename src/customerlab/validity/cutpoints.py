@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
+import scipy
 
 from customerlab.validity.selected import (
     by_value,
@@ -189,7 +189,7 @@ def bin_monotone(
     )
     table["share"] = table["events"] / table["n"]
     limits = [
-        binomtest(k, m).proportion_ci(0.95, method="wilson")
+        scipy.stats.binomtest(k, m).proportion_ci(0.95, method="wilson")
         for k, m in zip(table["events"].tolist(), table["n"].tolist(), strict=True)
     ]
     return table.assign(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
 
 from customerlab.messages import Message, say
 from customerlab.privacy import round_counts, roundest
@@ -76,6 +75,8 @@ def bins_to_draw(table: pd.DataFrame) -> pd.DataFrame:
 
 def _selected(counted: pd.DataFrame, rng: np.random.Generator, *, whole: bool) -> pd.DataFrame:
     """Return both sides of the best single cut; no rows where there is none."""
+    from statsmodels.stats.proportion import proportion_confint  # slow to import
+
     chosen = select_cut(counted, **_SEARCHED)
     if not np.isfinite(chosen.cut):
         return pd.DataFrame()

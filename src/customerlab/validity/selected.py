@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 #: Up to so many customers the p-value is exact (one step for each customer).
 EXACT_UP_TO = 20_000
@@ -119,7 +119,9 @@ def select_cut(counted: pd.DataFrame, *, minprop: float = 0.1, maxprop: float = 
     else:
         method = "asymptotic"
         # few cuts cannot have more than each one's own chance, added up
-        p = min(p_lausen92(statistic, minprop, maxprop), 2 * len(below) * stats.norm.sf(statistic))
+        p = min(
+            p_lausen92(statistic, minprop, maxprop), 2 * len(below) * scipy.stats.norm.sf(statistic)
+        )
     more: Literal["low", "high"] = (
         "low" if best["events_below"] * n > best["n_below"] * events else "high"
     )
@@ -198,7 +200,7 @@ def p_lausen92(b: float, minprop: float, maxprop: float) -> float:
     """
     if b < 1:
         return 1.0
-    density = stats.norm.pdf(b)
+    density = scipy.stats.norm.pdf(b)
     odds = maxprop * (1 - minprop) / ((1 - maxprop) * minprop)
     return float(np.clip(4 * density / b + density * (b - 1 / b) * np.log(odds), 0, 1))
 
@@ -280,12 +282,14 @@ def p_gaussian(b: float, below: np.ndarray, n: int, steps: int = STEPS) -> float
     nodes = 24 + (int(np.ceil(1.6 * b / spread.min())) if len(gap) else 0)
     unit, weight = np.polynomial.legendre.leggauss(nodes)
     unit, weight = (unit + 1) / 2, weight / 2  # on (0, 1): the law is symmetric, half will do
-    reached = 2 * stats.norm.sf(barrier[0])
+    reached = 2 * scipy.stats.norm.sf(barrier[0])
     at = barrier[0] * unit
-    density = stats.norm.pdf(at)
+    density = scipy.stats.norm.pdf(at)
     for low, high, g, s in zip(barrier[:-1], barrier[1:], gap, spread, strict=True):
         mean, mass = np.exp(-g / 2) * at, 2 * low * weight * density
-        reached += mass @ (stats.norm.sf((high - mean) / s) + stats.norm.sf((high + mean) / s))
+        reached += mass @ (
+            scipy.stats.norm.sf((high - mean) / s) + scipy.stats.norm.sf((high + mean) / s)
+        )
         at = high * unit
         there = np.exp(-0.5 * ((at[:, None] - mean) / s) ** 2)
         there += np.exp(-0.5 * ((at[:, None] + mean) / s) ** 2)
