@@ -147,7 +147,7 @@ def test_the_chain_runs_where_nothing_is_wrong(good):
     assert (good.count.chosen, good.skill.status) == (2, "supported")
     assert good.found.items == tuple(ITEMS) and good.asked.controls == ("age",)
     assert good.weights.table["weight"].sum() == pytest.approx(1)
-    assert "Price goes with repurchase most" in good.text
+    assert "“Price” goes with repurchase most" in good.text
     assert "300 respondents were asked 6 questions" in good.text
     assert good.checks[CONTROLS].passed
 

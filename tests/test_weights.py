@@ -213,7 +213,7 @@ def test_findings_say_weight_interval_and_rank():
     got = weighed(frame, ["x0", "x1", "x2"])
     top, *each = weight_findings(got, {"x0": "Delivery"})
     assert top.id == "repurchase_drivers.top_driver" and top.status == "supported"
-    assert str(top.text).startswith("Delivery goes with repurchase most: it carries 6")
+    assert str(top.text).startswith("“Delivery” goes with repurchase most: it carries 6")
     assert [one.id for one in each] == [f"repurchase_drivers.weight.x{i}" for i in range(3)]
     assert "first in 100 % of resamples (association)" in str(each[0].text)
     assert "number 2 in" in str(each[1].text)

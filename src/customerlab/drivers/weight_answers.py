@@ -40,12 +40,12 @@ def weight_findings(
     value = say("{driver}", driver=_name(top["driver"], names))
     if len(table) == 1:
         text = say(
-            "{driver} is the only driver of {called}: there is none to weigh it against.",
+            "“{driver}” is the only driver of {called}: there is none to weigh it against.",
             **_numbers(weights, top, names),
         )
     elif top["rank_share"] >= SURE:
         text = say(
-            "{driver} goes with {called} most: it carries {weight:percent0} [{low:number0}, "
+            "“{driver}” goes with {called} most: it carries {weight:percent0} [{low:number0}, "
             "{high:number0}] of what the drivers explain, and is first in {share:percent0} of "
             "resamples. An association: the data do not tell what a change would do.",
             **_numbers(weights, top, names),
