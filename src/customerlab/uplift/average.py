@@ -99,7 +99,11 @@ def compare_arms(
     with the residual variance :math:`s_z^2` of arm z on n - k - 1. The variance of
     :math:`a_1 - a_0` is :math:`v_1 + v_0 + (b_1 - b_0)' S (b_1 - b_0) / N`: the last is there
     because the N customers, of covariance S, are themselves a draw from all that might be treated
-    (Imbens and Rubin 2015, ch. 7; Negi and Wooldridge 2021). It never needs rows.
+    (Imbens and Rubin 2015, ch. 7; Negi and Wooldridge 2021). It never needs rows. What that costs:
+    residuals whose spread depends strongly on a covariate are taken to spread alike, where errors
+    from rows (HC2) would not. That matters in small arms only: the interval held the truth in 93 %
+    of trials with 60 and 240 customers, skewed covariates and a spread that grew with them (HC2
+    in 95 %), in 95 % with 300 and 1,200.
 
     Parameters
     ----------
