@@ -1,0 +1,1 @@
+"""Whom a campaign truly moves, and whether it is worth the money."""
