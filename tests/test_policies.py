@@ -120,7 +120,6 @@ def test_without_heterogeneity_targeting_is_seldom_claimed(cost, ranking):
         by_value_alone, claimed = by_value_alone + by_value, claimed + by_both
     for many in (claimed, by_value_alone):
         assert stats.binomtest(int(many), seeds, 0.05, alternative="greater").pvalue > 0.01, many
-    print(cost, by_value_alone, claimed)
 
 
 def test_a_planted_group_is_found_with_power(ranking):
@@ -129,7 +128,6 @@ def test_a_planted_group_is_found_with_power(ranking):
         rng = np.random.default_rng(seed)
         priority, scores = planted(3000, rng, effect=fifth)
         found += claims(priority, scores, rng, ranking, cost=1.5)[1]
-    print(found)
     # 0.5 a customer with a standard error of some 0.13: 96 %
     assert found >= stats.binom.ppf(0.001, 50, 0.9)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import comb
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +11,7 @@ from scipy import stats
 from customerlab.messages import ENGLISH
 from customerlab.uplift.doubly_robust import Scores, score_customers
 from customerlab.uplift.fifths import calibrate_uplift
-from customerlab.uplift.ranking import _curve, _halves, ordered, rank_effects
+from customerlab.uplift.ranking import _halves, _whole, ordered, rank_effects
 
 ORACLES = ROOT / "tests" / "oracles"
 
@@ -41,7 +39,7 @@ def planted(n: int, rng: np.random.Generator, *, rise: float = 1.0, mean: float 
 def at_once(scores: Scores, priority: np.ndarray) -> np.ndarray:
     """Return AUTOC, QINI and the mean effect, of as few rows as one likes."""
     order, starts = ordered(scores, priority)
-    return _curve(scores.effect[order][None], np.ones((1, scores.n)), starts)[0]
+    return _whole(scores.effect[order], starts)
 
 
 @pytest.mark.parametrize("priority", ["priority", "tied"])
@@ -145,7 +143,6 @@ def test_intervals_hold_the_planted_truth():
             ]
         ):
             held[place] += low <= true <= high
-    print(held / seeds)
     least, most = stats.binom.interval(1 - 0.001 / 5, seeds, 0.95)
     assert ((least <= held) & (held <= most)).all(), held / seeds
 
@@ -156,7 +153,6 @@ def test_without_heterogeneity_an_order_is_seldom_claimed():
         rng = np.random.default_rng(5000 + seed)
         priority, scores = planted(400, rng, rise=0)
         claimed += rank_effects(scores, priority, rng=rng).tells_apart
-    print(claimed)
     assert stats.binomtest(claimed, seeds, 0.05, alternative="greater").pvalue > 0.01
 
 
@@ -305,8 +301,7 @@ def test_wrong_arrays_are_refused(wrong, named):
 
 
 def test_halves_without_ties_are_ranked_anew():
-    assert comb(8, 4) == 70
     d, scores = rows(8)
     order, starts = ordered(scores, d["priority"])
     drawn = _halves(scores.effect[order], starts, np.random.default_rng(2), 3000)
-    assert len(np.unique(drawn[:, 0].round(10))) == 70
+    assert len(np.unique(drawn[:, 0].round(10))) == 70  # 8 over 4

@@ -156,7 +156,7 @@ def rank_effects(
             empty, nothing(), nothing(), nothing(), scores.n, "not_enough_data", called, why
         )
     effect = scores.effect[order]
-    at = _curve(effect[None], np.ones((1, scores.n)), starts)[0]
+    at = _whole(effect, starts)
     drawn = _halves(effect, starts, rng, draws)
     error = drawn.std(axis=0, ddof=1)
     # what rounding leaves of 0 is 0
@@ -193,32 +193,43 @@ def _halves(
     for first in range(0, draws, max(1, _AT_ONCE // n)):
         some = min(draws - first, max(1, _AT_ONCE // n))
         drawn = np.argpartition(rng.random((some, n)), n // 2, axis=1)[:, : n // 2]
-        kept = np.zeros((some, n))
-        np.put_along_axis(kept, drawn, 1.0, axis=1)
-        parts.append(_curve(kept * effect, kept, starts))
+        kept = np.zeros((some, n), dtype=bool)
+        np.put_along_axis(kept, drawn, True, axis=1)
+        if len(starts) == n:
+            each = np.broadcast_to(effect, kept.shape)[kept].reshape(some, n // 2)
+            parts.append(_curve(each, np.ones_like(each)))
+            continue
+        count = np.add.reduceat(kept, starts, axis=1, dtype=float)
+        parts.append(_curve(np.add.reduceat(kept * effect, starts, axis=1), count))
     return np.concatenate(parts)
 
 
-def _curve(effect: np.ndarray, kept: np.ndarray, starts: np.ndarray) -> np.ndarray:
+def _whole(effect: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Return :func:`_curve` of all customers."""
+    count = np.diff(np.append(starts, len(effect))).astype(float)
+    return _curve(np.add.reduceat(effect, starts)[None], count[None])[0]
+
+
+def _curve(total: np.ndarray, count: np.ndarray) -> np.ndarray:
     """Return AUTOC, QINI, the mean effect, gains and TOC at :data:`SHARES`, for each row.
 
-    `kept` is 1 for customers who are there, in the order of priority, and `effect` 0 where they
-    are not; each sum over ranks j is taken as a sum of scores times a weight of their rank i:
-    ``1/i + ... + 1/n - 1`` for AUTOC, ``(n + 1 - 2 i) / 2n`` for QINI, averaged over customers of
-    the same priority.
+    `total` holds the scores summed, and `count` the customers, by priority from the highest. Each
+    sum over ranks j is taken as a sum of scores times a weight of their rank i: ``1/i + ... + 1/n -
+    1`` for AUTOC, ``(n + 1 - 2 i) / 2n`` for QINI, averaged over customers of the same priority.
     """
-    count = np.add.reduceat(kept, starts, axis=1)
-    total = np.add.reduceat(effect, starts, axis=1)
     ends = count.cumsum(axis=1)
     n = round(ends[0, -1])
     ranks = np.arange(1, n + 1)
     weights = np.stack([(1 / ranks[::-1]).cumsum()[::-1] - 1, (n + 1 - 2 * ranks) / (2 * n)])
-    up_to = np.hstack([np.zeros((2, 1)), weights.cumsum(axis=1)])
-    each = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
-    before, after = (ends - count).round().astype(int), ends.round().astype(int)
-    areas = [(each * (one[after] - one[before])).sum(axis=1) / n for one in up_to]
-    gains = np.empty((len(kept), len(SHARES)))
+    if (count == 1).all():
+        areas = total @ weights.T / n
+    else:
+        up_to = np.hstack([np.zeros((2, 1)), weights.cumsum(axis=1)])
+        each = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
+        before, after = (ends - count).round().astype(int), ends.round().astype(int)
+        areas = np.stack([(each * (x[after] - x[before])).sum(axis=1) for x in up_to], axis=1) / n
+    gains = np.empty((len(total), len(SHARES)))
     for row, x, y in zip(gains, ends, total.cumsum(axis=1), strict=True):
         row[:] = np.interp(SHARES * n, np.append(0, x), np.append(0, y)) / n
     mean = total.sum(axis=1) / n
-    return np.column_stack([*areas, mean, gains, gains / SHARES - mean[:, None]])
+    return np.column_stack([areas, mean, gains, gains / SHARES - mean[:, None]])
