@@ -216,7 +216,7 @@ def test_fifths_hold_what_was_planted():
 def test_customers_of_equal_prediction_stay_in_one_fifth():
     priority, scores = planted(3000, np.random.default_rng(9))
     got = calibrate_uplift(scores, (priority > 0.3).astype(float))
-    assert len(got.table) == 2
+    assert got.table["fifth"].tolist() == [2, 5]  # where the middle of each lies
     assert got.table["n"].sum() == 3000
     assert got.table["predicted"].tolist() == [1, 0]
 
