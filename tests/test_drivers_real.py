@@ -214,7 +214,7 @@ def test_quality_weighs_most_as_in_the_published_model(designed_blocks):
     assert [name for name in table.index if name in three] == sorted(three, key=TOTAL.get)[::-1]
     finding = drivers.weight_findings(weights)[0]
     assert finding.id == "repurchase_drivers.top_driver" and finding.status == "supported"
-    assert str(finding.text).startswith("quality goes with")
+    assert str(finding.text).startswith("“quality” goes with")
 
 
 def test_all_else_alike_the_order_is_that_of_the_published_paths(designed_blocks, phones):

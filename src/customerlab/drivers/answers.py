@@ -12,21 +12,15 @@ from customerlab.drivers.behaviour import driver_name
 from customerlab.drivers.correlations import Correlations
 from customerlab.drivers.designed import Designed, compare_design
 from customerlab.drivers.factor_count import FactorCount
-from customerlab.drivers.factors import Factors
+from customerlab.drivers.factors import ALIKE, Factors
 from customerlab.drivers.importance import measure_performance
 from customerlab.drivers.moments import Moments
 from customerlab.drivers.observing import Asked
-from customerlab.drivers.reliability import Reliability
+from customerlab.drivers.reliability import RELIABLE, Reliability
 from customerlab.drivers.suitability import check_suitability
 from customerlab.drivers.survey import answers_to_show
 from customerlab.findings import Check
 from customerlab.messages import Message, say
-
-#: A factor is stable when nearly all resamples find one so congruent (Lorenzo-Seva & ten Berge
-#: 2006 call 0.85 fair similarity).
-CONGRUENT = 0.85
-#: Items measure one thing from this omega on (Nunnally 1978).
-RELIABLE = 0.7
 
 #: What a page shows of the questions and of the ways to count factors.
 ASKED_SHOWN = ["item", "answered", "missing_share", "off_scale", "least", "most"]
@@ -109,9 +103,9 @@ def _check_stable(fitted: Factors) -> Check:
         "In 95 of 100 resamples the least stable factor is like the one found: congruence "
         "{lowest:number2} or more; from {enough:number2} on factors count as similar.",
         lowest=lowest,
-        enough=CONGRUENT,
+        enough=ALIKE,
     )
-    return Check(name, bool(lowest >= CONGRUENT), text, _FACTORS)
+    return Check(name, bool(lowest >= ALIKE), text, _FACTORS)
 
 
 def _check_reliable(reliable: Reliability) -> Check:
