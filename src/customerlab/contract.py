@@ -192,7 +192,13 @@ _TABLES = (
         known_on="contacted_at",
         open=True,
     ),
-    Table("experiment", _columns("arm* customer_id"), open=True),
+    Table(
+        "experiment",
+        _columns(
+            "arm* customer_id experiment assigned_at:timestamp propensity:number contacted:boolean"
+        ),
+        open=True,
+    ),
 )
 
 #: Every canonical table by name, parents before the tables that refer to them.

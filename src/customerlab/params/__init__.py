@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from customerlab.errors import CustomerlabError, nearest
 from customerlab.params.model import (
+    MAIN,
     Agreed,
     ChurnTiming,
     ColumnSource,
@@ -25,9 +26,11 @@ from customerlab.params.model import (
     LayerRule,
     Params,
     Privacy,
+    Response,
     RoundTo,
     Rule,
     Source,
+    UpliftTests,
 )
 from customerlab.params.problems import (
     cross_checks,
@@ -39,6 +42,7 @@ from customerlab.params.problems import (
 )
 
 __all__ = [
+    "MAIN",
     "Agreed",
     "ChurnTiming",
     "ColumnSource",
@@ -49,9 +53,11 @@ __all__ = [
     "LayerRule",
     "Params",
     "Privacy",
+    "Response",
     "RoundTo",
     "Rule",
     "Source",
+    "UpliftTests",
     "check_params",
     "load_params",
 ]

@@ -16,6 +16,16 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+#: What `margin` is of where one number is given.
+MAIN = "main outcome"
+
+
+def _of_main(value: Any) -> Any:
+    """Read one number where numbers by outcome are meant."""
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return {MAIN: float(value)} if plain else value
+
+
 def _day(value: Any) -> Any:
     """Read ISO text where a date is meant: Papermill hands dates over as text."""
     if isinstance(value, str):
@@ -262,6 +272,62 @@ class RepurchaseDrivers(_Section):
     outcome_days: int = Field(90, ge=1, description="A purchase within so many days counts.")
 
 
+class Response(_Section):
+    """One outcome of a test: what is measured of every customer."""
+
+    kind: Literal["binary", "amount", "count", "months"] = Field(
+        description="Yes or no, money, a number, or months until the customer leaves."
+    )
+    when: Text | None = Field(
+        None, description="Which transactions count; left out: all that were bought."
+    )
+    days: int | None = Field(
+        None, ge=1, le=1000, description="Within so many days of the assignment."
+    )
+    campaigns: list[Text] | None = Field(None, description="Only of these campaigns.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"kind": value} if isinstance(value, str) else value
+
+
+class UpliftTests(_Section):
+    """Notebook 07."""
+
+    control: Text | None = Field(
+        None, description="The arm without contact; left out: the one called control."
+    )
+    outcomes: dict[ColumnName, Response] = Field(
+        {}, description="What a test is judged by, the main outcome first: {visit: binary}."
+    )
+    outcome_days: int = Field(
+        30, ge=1, le=1000, description="An outcome counts so many days from the assignment."
+    )
+    covariates: list[ColumnName] | None = Field(
+        None, description="What was known before the draw; of campaigns left out: those at hand."
+    )
+    segments: list[ColumnName] = Field(
+        [], description="Columns whose groups are told apart, declared before looking."
+    )
+    contact_cost: Money | None = Field(
+        None, description="What one contact costs; left out: that of the campaign."
+    )
+    margin: Annotated[dict[Text, Money], BeforeValidator(_of_main)] | None = Field(
+        None, description="Profit per unit of the main outcome, or of each outcome named."
+    )
+    budget: Money | None = Field(None, description="What may be spent on contacts.")
+    monitored: bool = Field(
+        False, description="Whether people look while the test runs: intervals then always hold."
+    )
+    multiplicity: Literal["holm", "benjamini_hochberg", "none"] = Field(
+        "holm", description="How p-values allow for several arms and outcomes."
+    )
+    control_share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.2, description="Of those to be contacted next, so many are held back as a control."
+    )
+
+
 class Engine(_Section):
     """What computes."""
 
@@ -296,3 +362,4 @@ class Params(_Section):
     invalid_customers: InvalidCustomers = InvalidCustomers()
     churn_timing: ChurnTiming = ChurnTiming()
     repurchase_drivers: RepurchaseDrivers = RepurchaseDrivers()
+    uplift_tests: UpliftTests = UpliftTests()

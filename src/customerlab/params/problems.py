@@ -75,7 +75,11 @@ def _keys_at(loc: tuple[Any, ...]) -> list[str]:
         if isinstance(part, int):
             here = here.get("items", {})
         else:
-            here = here.get("properties", {}).get(part) or here.get("additionalProperties", {})
+            any_key = [
+                here.get("additionalProperties"),
+                *here.get("patternProperties", {}).values(),
+            ]
+            here = here.get("properties", {}).get(part) or next(filter(None, any_key), {})
         options = [here, *here.get("anyOf", []), *here.get("allOf", [])]
         refs = [one["$ref"] for one in options if "$ref" in one]
         arrays = [one for one in options if one.get("type") == "array"]

@@ -1,0 +1,156 @@
+"""One experiment or campaign: who was in which arm, what was known before, and what followed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import ibis.expr.types as ir
+
+from customerlab.errors import CustomerlabError, nearest
+from customerlab.messages import Message
+from customerlab.retention.arms import CONTROLS
+
+Source = Literal["experiment", "assignments", "actions"]
+#: Columns that every trial's rows have.
+COLUMNS = ("customer_id", "arm", "day", "propensity", "contacted")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a trial is judged by.
+
+    Attributes
+    ----------
+    name : str
+        Its column.
+    kind : {"binary", "amount", "count"}
+    days : int or None
+        It counts from the assignment so many days on; None in a prepared table, which does not
+        tell.
+    before : str or None
+        The covariate that says the same of the days before the assignment.
+    """
+
+    name: str
+    kind: Literal["binary", "amount", "count"]
+    days: int | None = None
+    before: str | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Customers of one experiment, campaign or list of proposed actions.
+
+    Attributes
+    ----------
+    id : str
+    name : Message or str
+        What people call it.
+    source : {"experiment", "assignments", "actions"}
+    rows : table
+        One row per customer whose outcomes are known: ``customer_id``, ``arm``, ``day`` of the
+        assignment, ``propensity`` (planned chance of the own arm), ``contacted`` (boolean; all
+        four null where not known), each outcome (float), each covariate (float, none missing) and
+        the segments (text).
+    arms : tuple of str
+        Without the control; those with most customers first.
+    control : str or None
+        None where nobody was left out: then it is no experiment.
+    outcomes : tuple of Outcome
+    covariates : dict of str to Message or str
+        Column to what a reader calls it.
+    segments : tuple of str
+    assigned : dict of str to dict of str to int
+        By arm: customers ``assigned``, of whom the outcome of so many is ``unknown``, and so many
+        are ``twice`` in the trial, which leaves them out.
+    planned : dict of str to float or None
+        Share of each arm, where the client tells.
+    months : DataFrame or None
+        Counts ``n`` by ``arm``, ``duration`` and ``left``: how many whole months after the
+        assignment each customer was watched, and whether the customer left in the last of them.
+    about : dict of str to object
+        ``channel``, ``product``, ``contact_cost``, ``starts_on`` where known.
+    notes : tuple of Message
+        What was left out on the way, and why.
+    promised : dict of str to float
+        Of proposed actions: what the proposal promised, by arm, in all.
+    """
+
+    id: str
+    name: Message | str
+    source: Source
+    rows: ir.Table
+    arms: tuple[str, ...]
+    control: str | None
+    outcomes: tuple[Outcome, ...]
+    covariates: dict[str, Message | str]
+    segments: tuple[str, ...]
+    assigned: dict[str, dict[str, int]]
+    planned: dict[str, float] | None
+    months: object | None
+    about: dict[str, object]
+    notes: tuple[Message, ...] = ()
+    promised: dict[str, float] | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Outcomes and covariates."""
+        return [*(outcome.name for outcome in self.outcomes), *self.covariates]
+
+    @property
+    def main(self) -> Outcome:
+        """The outcome that counts most: the first."""
+        return self.outcomes[0]
+
+
+def find_control(arms: Sequence[str], control: str | None) -> str | None:
+    """Return the arm without contact: the one that was named, or the first called like one."""
+    if control in arms:
+        return control
+    plain = {arm.strip().lower(): arm for arm in sorted(arms, reverse=True)}
+    return next((plain[name] for name in CONTROLS if name in plain), None)
+
+
+def refuse_unknown(where: str, names: Sequence[str], known: Sequence[str]) -> None:
+    """Refuse a column that is not there.
+
+    Raises
+    ------
+    CustomerlabError
+        Naming the nearest that is.
+    """
+    for name in names:
+        if name not in known:
+            raise CustomerlabError(
+                f'uplift_tests.{where}: there is no "{name}"{nearest(name, known)}; there are: '
+                f"{', '.join(known) or 'none'}"
+            )
+
+
+def prices_of(
+    trial: Trial, margin: Mapping[str, float] | None, cost: float | None, main: str
+) -> tuple[dict[str, float], float | None]:
+    """Return profit per unit of each outcome, and what a contact costs.
+
+    Parameters
+    ----------
+    trial : Trial
+    margin : mapping of str to float or None
+        By outcome; `main` stands for the trial's main one.
+    cost : float or None
+        The campaign's own is taken where none is given.
+    main : str
+    """
+    told = {
+        trial.main.name if name == main else name: each for name, each in (margin or {}).items()
+    }
+    own = trial.about.get("contact_cost")
+    return told, cost if cost is not None else None if own is None else float(own)  # type: ignore[arg-type]
+
+
+def as_day(value: object) -> dt.date | None:
+    """Return a day of a frame as a date; None where there is none."""
+    return None if value is None or value != value else value  # type: ignore[return-value]
