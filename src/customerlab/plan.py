@@ -59,6 +59,7 @@ def _any_of(*alternatives: str) -> tuple[frozenset[str], ...]:
 
 _COMMON = ("client", "snapshot", "language", "currency", "engine", "privacy")
 _SECTIONS = ("data_cleaning", "invalid_customers", "churn_timing", "repurchase_drivers")
+_SECTIONS += ("uplift_tests",)
 
 NOTEBOOKS = (
     Notebook(
@@ -145,6 +146,30 @@ NOTEBOOKS = (
         ),
     ),
     Notebook(
+        "07_uplift_tests",
+        "uplift_tests",
+        say("Whom does a campaign truly move, and is it worth the money?"),
+        needs=_any_of("experiment", "assignments transactions"),
+        after=("01_data_cleaning",),
+        keys=(*_COMMON, "seed", "invalid_customers", "churn_timing", "uplift_tests"),
+        tables=(
+            "trials",
+            "balance",
+            "effects",
+            "reached",
+            "amounts",
+            "months_kept",
+            "power",
+            "money",
+            "segment_effects",
+            "uplift_curve",
+            "policy_value",
+            "observed",
+            "part_of_change",
+            "checks",
+        ),
+    ),
+    Notebook(
         "99_summary",
         "summary",
         say("What do we know, and what to do about it?"),
@@ -154,6 +179,7 @@ NOTEBOOKS = (
             "02_invalid_customers",
             "04_churn_timing",
             "05_repurchase_drivers",
+            "07_uplift_tests",
         ),
         keys=(*_COMMON, "title", "seed", "sources", *_SECTIONS),
     ),
@@ -296,6 +322,10 @@ def results(notebook: Notebook, params: Params, paths: Paths) -> tuple[Path, ...
             paths.actions("churn_timing", params.snapshot),
         ],
         "repurchase_drivers": [],
+        "uplift_tests": [
+            paths.scores("uplift_tests"),
+            paths.actions("uplift_tests", params.snapshot),
+        ],
     }
     return (*files[notebook.section], paths.findings(notebook.name))
 

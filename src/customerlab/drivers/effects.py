@@ -28,7 +28,9 @@ def change_by(
     DataFrame
         ``driver``, ``effect`` (change of the outcome for one standard deviation more of the
         driver, all else alike), ``low``, ``high`` (2.5th and 97.5th percentile over resamples).
-        Missing for a driver that does not vary, or that follows from others.
+        Missing for a driver that does not vary, that follows from others, or that would change the
+        outcome by more than the outcome's own standard deviation, which nothing alone can do: then
+        drivers that are told apart badly are set against each other. Ends stop there, too.
     """
     there = varying(moments.whole)
     known = [name for name in drivers if name in there]
@@ -37,7 +39,9 @@ def change_by(
     effects = effects_of(covariance, len(net_of))
     inner = take_out(covariance[:1], len(net_of))[0, :-1, :-1]
     effects[:, [name in follow_exactly(inner, known) for name in known]] = np.nan
-    low, high = between(effects[1:])
+    most = np.sqrt(covariance[:1, -1, -1].clip(min=0))
+    effects[:, np.abs(effects[0]) > most] = np.nan
+    low, high = between(effects[1:]).clip(-most, most)
     table = pd.DataFrame({"effect": effects[0], "low": low, "high": high}, index=known)
     return table.reindex(list(drivers)).rename_axis("driver").reset_index()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import reduce
 
 import ibis
@@ -17,8 +16,9 @@ from customerlab.lots import drawn
 from customerlab.messages import Message, say
 from customerlab.params import Params, Response
 from customerlab.privacy import PERSONAL
+from customerlab.proposals import Proposals
 from customerlab.uplift.covariates import encode_covariates
-from customerlab.uplift.prepared import count_assigned, planned_shares, tell_unknown
+from customerlab.uplift.prepared import shares_of, tell_unknown
 from customerlab.uplift.trials import Outcome, Trial, find_control, refuse_unknown
 from customerlab.uplift.windows import USUAL, check_outcomes, months_watched, with_outcomes
 
@@ -34,30 +34,6 @@ _MOST = 0.5
 
 _ROWS = {"campaign_id": "string", "customer_id": "string", "arm": "string"}
 _ROWS |= {"assigned_at": "timestamp(6)", "propensity": "float64", "promised": "float64"}
-
-
-@dataclass(frozen=True)
-class Proposals:
-    """What an earlier run proposed.
-
-    Attributes
-    ----------
-    day : date
-        Its snapshot.
-    section : str
-        The notebook's name without its number.
-    table : table
-        ``customer_id``, ``arm``; ``promised`` and ``propensity`` where the notebook says so.
-    """
-
-    day: dt.date
-    section: str
-    table: ir.Table
-
-    @property
-    def id(self) -> str:
-        """What the trial is called in tables."""
-        return f"{self.section}_{self.day.isoformat()}"
 
 
 def check_assigned(tables: Mapping[str, ir.Table], params: Params) -> None:
@@ -112,13 +88,9 @@ def read_assignments(
     controls = {one: find_control(each["arms"], settings.control) for one, each in about.items()}
     alone = [one for one, control in controls.items() if control is None]
     rows = _with_others(base, tables, about, alone, params.seed) if alone else base
-    rows = with_outcomes(
-        rows.mutate(day=rows.assigned_at.date()),
-        tables,
-        windowed,
-        usual_days=settings.outcome_days,
-        snapshot=snapshot,
-    )
+    rows = keep(rows.mutate(day=rows.assigned_at.date()))
+    days = {"usual_days": settings.outcome_days, "snapshot": snapshot}
+    rows = keep(with_outcomes(rows, tables, windowed, **days))
     features, own, before = _chosen(tables, params)
     rows = _with_known(rows, tables, [*features, *own])
     rows = keep(_with_contact(rows, tables, windowed, settings.outcome_days))
@@ -134,18 +106,34 @@ def read_assignments(
     if lines is not None:
         watched = months_watched(base.mutate(day=base.assigned_at.date()), lines).to_pandas()
     found = []
+    counted = _counted(encoded, list(windowed))
     for one, each in about.items():
-        mine = encoded.filter(encoded.campaign_id == one)
+        mine = counted[counted["campaign_id"] == one]
         months = None if watched is None else watched[watched["campaign_id"] == one]
         named = {
             name: response
-            for name, response in windowed.items()
+            for name, response in asked.items()
             if response.campaigns is None or {one, each["name"]} & set(response.campaigns)
         }
-        trial = _trial(one, each, mine, named, covariates, notes, params)
-        if trial is not None:
-            found.append(_finished(trial, controls[one], months, tuple(segments), asked, keep))
+        control, rows = controls[one], encoded.filter(encoded.campaign_id == one)
+        about_it = (each, mine, named, settings.outcome_days, months)
+        trial = _trial(one, control, rows, covariates, tuple(segments), notes, *about_it)
+        found += [trial] if trial is not None else []
     return found
+
+
+def _counted(rows: ir.Table, outcomes: Sequence[str]) -> pd.DataFrame:
+    """Count each arm's customers, of how many each outcome is known, and their chances."""
+    chance = rows.propensity
+    counted = rows.group_by(["campaign_id", "arm"]).aggregate(
+        assigned=rows.count(),
+        least=chance.min(),
+        most=chance.max(),
+        lacking=chance.isnull().cast("int64").sum(),
+        **{f"n_{name}": rows[name].count() for name in outcomes},
+    )
+    order = ["campaign_id", ibis.desc("assigned"), "arm"]
+    return counted.order_by(order).to_pandas()
 
 
 def _assigned(
@@ -286,20 +274,16 @@ def _with_known(rows: ir.Table, tables: Mapping[str, ir.Table], chosen: Sequence
     moved = tables["transactions"]
     first = moved.group_by(whose="customer_id").aggregate(first_moved=moved.occurred_at.min())
     rows = rows.left_join(first, [("customer_id", "whose")]).drop("whose")
-    joined = rows.first_moved.date()
+    since = rows.first_moved.date()
     if "joined_on" in getattr(tables.get("customers"), "columns", ()):
         people = tables["customers"].select(whose="customer_id", joined_on="joined_on")
         rows = rows.left_join(people, [("customer_id", "whose")]).drop("whose")
-        joined = ibis.coalesce(rows.joined_on, rows.first_moved.date())
-        rows = rows.mutate(since=joined).drop("joined_on")
-    else:
-        rows = rows.mutate(since=joined)
-    month = month_index(rows.day)
-    rows = rows.mutate(
-        month_index=month, known_index=month, tenure=month - month_index(rows.since)
-    ).drop("since", "first_moved")
-    rows = with_features(with_people(rows, tables, chosen), tables, chosen)
-    return rows
+        since = ibis.coalesce(rows.joined_on, rows.first_moved.date())
+    # who was first seen after the assignment was not known before it
+    month, since = month_index(rows.day), (since <= rows.day).ifelse(since, None)
+    rows = rows.mutate(month_index=month, known_index=month, tenure=month - month_index(since))
+    rows = rows.drop("first_moved", *({"joined_on"} & set(rows.columns)))
+    return with_features(with_people(rows, tables, chosen), tables, chosen)
 
 
 def _with_contact(
@@ -326,25 +310,26 @@ def _with_contact(
 
 def _trial(
     one: str,
-    each: Mapping,
+    control: str | None,
     rows: ir.Table,
-    outcomes: Mapping[str, Response],
     covariates: Mapping[str, Message | str],
+    segments: tuple[str, ...],
     notes: Sequence[Message],
-    params: Params,
+    about: Mapping,
+    counted: pd.DataFrame,
+    asked: Mapping[str, Response],
+    usual: int,
+    months: pd.DataFrame | None,
 ) -> Trial | None:
-    """Return the trial without what is added at the end; None where no outcome is known yet."""
-    names = list(outcomes)
-    seen = rows.aggregate(
-        rows=rows.count(), **{f"n_{i}": rows[name].count() for i, name in enumerate(names)}
-    ).to_pandas()
-    total = int(seen["rows"].iloc[0])
-    over = [name for i, name in enumerate(names) if seen[f"n_{i}"].iloc[0] >= _MOST * total > 0]
+    """Return a campaign's trial; None where no outcome is known yet."""
+    total = counted["assigned"].sum()
+    names = [name for name, response in asked.items() if response.kind != "months"]
+    over = [name for name in names if counted[f"n_{name}"].sum() >= _MOST * total > 0]
     told = [
         say(
             "{name}: {outcome} is not known yet, for the days in which it counts were not over at "
             "the snapshot.",
-            name=each["name"],
+            name=about["name"],
             outcome=name,
         )
         for name in names
@@ -352,56 +337,41 @@ def _trial(
     ]
     if not over:
         return None
-    whole, assigned, arms = count_assigned(rows, over)
-    usual = params.uplift_tests.outcome_days
+    # of whom the outcome with most days is known, all are
+    known = counted[[f"n_{name}" for name in over]].min(axis=1)
+    assigned = {
+        arm: {"assigned": int(n), "unknown": int(n - k), "twice": 0}
+        for arm, n, k in zip(counted["arm"], counted["assigned"], known, strict=True)
+    }
+    of_months = any(response.kind == "months" for response in asked.values())
     return Trial(
         one,
-        each["name"],
-        each["source"],
-        whole,
-        tuple(arms),
-        None,
+        about["name"],
+        about["source"],
+        rows.filter([rows[name].notnull() for name in over]),
+        tuple(arm for arm in assigned if arm not in (control, NOT_ASSIGNED)),
+        control,
         tuple(
             Outcome(
                 name,
-                outcomes[name].kind,  # type: ignore[arg-type]
-                outcomes[name].days or usual,
+                asked[name].kind,  # type: ignore[arg-type]
+                asked[name].days or usual,
                 f"x_{name}_before" if f"x_{name}_before" in covariates else None,
             )
             for name in over
         ),
         dict(covariates),
-        (),
+        segments,
         assigned,
-        planned_shares(whole),
-        None,
-        {key: each[key] for key in ("channel", "product", "contact_cost", "first") if key in each},
+        shares_of(counted),
+        months if of_months and months is not None and len(months) else None,
+        {
+            key: about[key]
+            for key in ("channel", "product", "contact_cost", "first")
+            if key in about
+        },
         (*notes, *told, *tell_unknown(assigned)),
-        each["promised"] or None,
-    )
-
-
-def _finished(
-    trial: Trial,
-    control: str | None,
-    months: pd.DataFrame | None,
-    segments: tuple[str, ...],
-    asked: Mapping[str, Response],
-    keep: Callable[[ir.Table], ir.Table],
-) -> Trial:
-    wanted = [
-        one
-        for one in asked.values()
-        if one.kind == "months"
-        and (one.campaigns is None or {trial.id, trial.name} & set(one.campaigns))
-    ]
-    return replace(
-        trial,
-        rows=keep(trial.rows),
-        arms=tuple(arm for arm in trial.arms if arm not in (control, NOT_ASSIGNED)),
-        control=control,
-        segments=segments,
-        months=months if wanted and months is not None and len(months) else None,
+        about["promised"] or None,
     )
 
 

@@ -11,7 +11,8 @@ from customerlab.durations import observed
 from customerlab.exits import observe_exits
 from customerlab.idleness import DEFAULT_DAYS, choose_idle_days
 from customerlab.params import Params
-from customerlab.uplift.assigned import Proposals, check_assigned, read_assignments
+from customerlab.proposals import Proposals
+from customerlab.uplift.assigned import check_assigned, read_assignments
 from customerlab.uplift.prepared import check_experiment, read_experiment
 from customerlab.uplift.trials import Trial
 

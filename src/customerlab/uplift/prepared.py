@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import ibis
 import ibis.expr.types as ir
+import pandas as pd
 
 from customerlab.conditions.kinds import cast
 from customerlab.contract import TABLES
@@ -222,9 +223,19 @@ def planned_shares(rows: ir.Table) -> dict[str, float] | None:
         most=rows.propensity.max(),
         lacking=rows.propensity.isnull().cast("int64").sum(),
     )
-    frame = chances.order_by("arm").to_pandas()
-    told = frame["lacking"].eq(0) & frame["least"].between(1e-9, 1 - 1e-9)
-    if frame.empty or not (told & frame["least"].eq(frame["most"])).all():
+    return shares_of(chances.order_by("arm").to_pandas())
+
+
+def shares_of(counted: pd.DataFrame) -> dict[str, float] | None:
+    """Return the planned share of each arm; None where it is not told, or not one for all.
+
+    Parameters
+    ----------
+    counted : DataFrame
+        By ``arm`` the ``least`` and the ``most`` chance of it, and of how many it is ``lacking``.
+    """
+    told = counted["lacking"].eq(0) & counted["least"].between(1e-9, 1 - 1e-9)
+    if counted.empty or not (told & counted["least"].eq(counted["most"])).all():
         return None
-    shares = dict(zip(frame["arm"], frame["least"].astype(float), strict=True))
+    shares = dict(zip(counted["arm"], counted["least"].astype(float), strict=True))
     return shares if abs(sum(shares.values()) - 1) < 0.02 else None

@@ -67,13 +67,12 @@ def with_outcomes(
     table
     """
     keys = ["campaign_id", "customer_id"]
+    start = rows.select(*keys, "assigned_at", "day")
     for name, asked in outcomes.items():
         days = asked.days or usual_days
         events = _events(tables, name, asked)
         span = ibis.interval(days=days)
-        both = rows.select(*keys, "assigned_at", "day").inner_join(
-            events, [("customer_id", "whose")]
-        )
+        both = start.inner_join(events, [("customer_id", "whose")])
         # every timestamp here has whole microseconds and no zone
         after = both.occurred_at >= both.assigned_at
         after_in = after & (both.occurred_at.date() <= (both.day + span).cast("date"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import gc
 import json
 import math
@@ -30,6 +31,7 @@ from customerlab.params import Params, check_params, load_params
 from customerlab.paths import Paths, project_root
 from customerlab.plots import Chart
 from customerlab.privacy import mask_counts, refuse_personal_columns
+from customerlab.proposals import Proposals
 from customerlab.workspace.intake import clean_sources, parse_sources
 
 #: Decimal places of numbers in tables and findings: sums of doubles differ beyond them.
@@ -196,6 +198,15 @@ class Lab:
         if not any(self.has(name) for name in ("customers", "accounts", "transactions")):
             return None
         return self._earlier(self.paths.customers, "invalid_customers")
+
+    def proposals(self) -> list[Proposals]:
+        """Return what earlier runs proposed, of snapshots before this one, the earliest first."""
+        found = []
+        for path in sorted((self.paths.data / "actions").glob("*/*.parquet")):
+            day = dt.date.fromisoformat(path.parent.name)
+            if day < self.params.snapshot:
+                found.append(Proposals(day, path.stem, self.read(path)))
+        return found
 
     def keep(self, table: ir.Table) -> ir.Table:
         """Work a table out once and keep it for the cells below."""

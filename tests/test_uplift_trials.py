@@ -1,0 +1,282 @@
+"""Trials as they are read: windows around each assignment by the plainest pandas, and edges."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import ibis
+import numpy as np
+import pandas as pd
+import pytest
+from test_behaviour import as_tables, kept
+
+from customerlab.errors import CustomerlabError
+from customerlab.params import check_params
+from customerlab.proposals import Proposals
+from customerlab.uplift.assigned import NOT_ASSIGNED, read_assignments
+from customerlab.uplift.average import compare_arms
+from customerlab.uplift.comparing import compare_trials, effect_findings
+from customerlab.uplift.prepared import read_experiment
+from customerlab.uplift.summing import sum_arms
+
+SNAPSHOT = "2025-06-30"
+OUTCOMES = {
+    "bought": {"kind": "binary", "days": 10},
+    "orders": {"kind": "count", "days": 20},
+    "card": {"kind": "amount", "days": 20, "when": "channel = 'card'"},
+}
+
+
+@pytest.fixture(scope="module")
+def campaign():
+    """Return the shop, and its campaign as it is read."""
+    frames = shop()
+    return frames, read_assignments(as_tables(frames), params(outcomes=OUTCOMES), kept)
+
+
+def params(**settings):
+    given = dict(client="x", snapshot=SNAPSHOT, uplift_tests=settings)
+    return check_params(given, "here")
+
+
+def shop(n=250, seed=3):
+    """Make a shop's purchases and a campaign, drawn without any rule."""
+    rng = np.random.default_rng(seed)
+    ids = [f"c{i:03d}" for i in range(n)]
+    lines = 12 * n
+    sold = pd.DataFrame(
+        {
+            "customer_id": rng.choice(ids, lines),
+            "occurred_at": pd.Timestamp("2025-01-01")
+            + pd.to_timedelta(rng.integers(0, 175 * 86_400, lines), unit="s"),
+            "amount": rng.integers(-300, 5000, lines) / 100,
+            "order_id": [None if x < 1 else f"o{x // 2}" for x in rng.integers(0, lines, lines)],
+            "channel": rng.choice(["card", "cash"], lines),
+        }
+    )
+    drawn = pd.DataFrame(
+        {
+            "campaign_id": "A",
+            "customer_id": ids[: n - 50],
+            "arm": rng.choice(["control", "mail"], n - 50),
+            "assigned_at": pd.Timestamp("2025-04-01 09:00")
+            + pd.to_timedelta(rng.integers(0, 40, n - 50), unit="D"),
+            "propensity": 0.5,
+        }
+    )
+    people = pd.DataFrame({"customer_id": ids, "gender": rng.choice(["female", "male", None], n)})
+    return {"transactions": sold, "assignments": drawn, "customers": people}
+
+
+def by_pandas(frames, name, spec):
+    """Return an outcome and the same of before, row by row."""
+    sold = frames["transactions"]
+    found = []
+    for row in frames["assignments"].itertuples():
+        mine = sold[sold["customer_id"] == row.customer_id]
+        mine = mine[mine["channel"] == "card"] if "when" in spec else mine[mine["amount"] > 0]
+        day, days = row.assigned_at.normalize(), pd.Timedelta(days=spec["days"])
+        dates = mine["occurred_at"].dt.normalize()
+        after = mine[(mine["occurred_at"] >= row.assigned_at) & (dates <= day + days)]
+        before = mine[(mine["occurred_at"] < row.assigned_at) & (dates >= day - days)]
+        for some in (after, before):
+            if spec["kind"] == "binary":
+                found.append(float(len(some) > 0))
+            elif spec["kind"] == "amount":
+                found.append(some["amount"].abs().sum())
+            else:
+                found.append(some["order_id"].nunique() + some["order_id"].isna().sum())
+    both = np.array(found, dtype=float).reshape(-1, 2)
+    return pd.DataFrame(both, columns=[name, f"{name}_before"])
+
+
+def test_windows_are_each_customers_own(campaign):
+    frames, [trial] = campaign
+    ours = trial.rows.order_by("customer_id").to_pandas()
+    assert list(ours["customer_id"]) == list(frames["assignments"]["customer_id"])
+    for name, spec in OUTCOMES.items():
+        theirs = by_pandas(frames, name, spec)
+        assert theirs[name].std() > 0
+        np.testing.assert_allclose(ours[name], theirs[name], atol=1e-9)
+        np.testing.assert_allclose(ours[f"x_{name}_before"], theirs[f"{name}_before"], atol=1e-9)
+    assert trial.control == "control"
+    assert trial.arms == ("mail",)
+    assert trial.planned == {"control": 0.5, "mail": 0.5}
+    assert {o.name: o.days for o in trial.outcomes} == {"bought": 10, "orders": 20, "card": 20}
+
+
+def test_sums_of_the_engine_are_those_of_the_rows(campaign):
+    _, [trial] = campaign
+    sums = sum_arms(trial.rows, trial.names)
+    rows = trial.rows.to_pandas()
+    assert "x_gender=male" in trial.names or "x_gender=female" in trial.names
+    for arm, mine in rows.groupby("arm"):
+        values = mine[trial.names].astype(float)
+        assert sums[arm].n == len(mine)
+        np.testing.assert_allclose(sums[arm].mean, values.mean(), atol=1e-9)
+        np.testing.assert_allclose(sums[arm].covariance, values.cov(), atol=1e-9)
+
+
+def test_nothing_after_the_snapshot_is_known():
+    """An outcome whose days are not over is not looked at; others are."""
+    frames = shop()
+    frames["assignments"]["assigned_at"] = pd.Timestamp("2025-06-15")
+    [trial] = read_assignments(as_tables(frames), params(outcomes=OUTCOMES), kept)
+    assert [outcome.name for outcome in trial.outcomes] == ["bought"]
+    assert "orders is not known yet" in " ".join(map(str, trial.notes))
+    frames["assignments"]["assigned_at"] = pd.Timestamp("2025-06-29")
+    assert read_assignments(as_tables(frames), params(outcomes=OUTCOMES), kept) == []
+
+
+def test_covariates_know_nothing_of_the_outcome():
+    """Changing everything after the assignment changes no covariate."""
+    frames = shop()
+    frames["assignments"]["assigned_at"] = pd.Timestamp("2025-04-01")
+    later = frames["transactions"]["occurred_at"] >= pd.Timestamp("2025-04-01")
+    changed = {**frames, "transactions": frames["transactions"][~later]}
+    one, other = (
+        read_assignments(as_tables(some), params(outcomes=OUTCOMES), kept)[0]
+        for some in (frames, changed)
+    )
+    assert one.covariates == other.covariates
+    columns = ["customer_id", *one.covariates]
+    first, second = (t.rows.order_by("customer_id").to_pandas() for t in (one, other))
+    pd.testing.assert_frame_equal(first[columns], second[columns])
+    assert first["card"].sum() > 0 == second["card"].sum()
+
+
+def test_a_campaign_for_everybody_is_compared_with_those_not_in_it():
+    frames = shop()
+    frames["assignments"]["arm"] = "mail"
+    [trial] = read_assignments(as_tables(frames), params(outcomes=OUTCOMES), kept)
+    assert trial.control is None
+    assert trial.arms == ("mail",)
+    counts = trial.rows.to_pandas()["arm"].value_counts()
+    sold = frames["transactions"]
+    there = sold[sold["occurred_at"] < frames["assignments"]["assigned_at"].min()]["customer_id"]
+    others = set(there) - set(frames["assignments"]["customer_id"])
+    assert counts.to_dict() == {"mail": 200, NOT_ASSIGNED: len(others)}
+    assert compare_trials([trial]).table.empty
+
+
+def test_proposals_of_an_earlier_run_are_read_back():
+    frames = shop()
+    ids = frames["customers"]["customer_id"]
+    proposed = pd.DataFrame(
+        {
+            "customer_id": ids,
+            "arm": np.where(np.arange(len(ids)) % 4 == 0, "control", "contact"),
+            "promised": 0.2,
+        }
+    )
+    earlier = Proposals(dt.date(2025, 3, 31), "churn_timing", ibis.memtable(proposed))
+    trials = read_assignments(
+        as_tables(frames), params(outcomes=OUTCOMES), kept, proposals=[earlier]
+    )
+    assert [trial.id for trial in trials] == ["A", "churn_timing_2025-03-31"]
+    back = trials[1]
+    assert back.source == "actions"
+    assert (back.control, back.arms) == ("control", ("contact",))
+    assert back.promised == pytest.approx({"contact": 37.4, "control": 12.6})
+    rows = back.rows.to_pandas()
+    assert set(rows["day"].astype(str)) == {"2025-04-01"}
+
+
+def prepared(**settings):
+    rows = pd.DataFrame(
+        {
+            "arm": ["a"] * 60 + ["b"] * 60,
+            "visit": [True, False, None] * 40,
+            "spend": np.arange(120) % 7 * 1.5,
+            "age": [None, *range(119)],
+            "town": [["x", "y", "x", None][i % 4] for i in range(120)],
+        }
+    )
+    chosen = {"control": "b", "outcomes": {"visit": "binary", "spend": "amount"}} | settings
+    return read_experiment(ibis.memtable(rows), params(**chosen).uplift_tests, kept), rows
+
+
+def test_a_prepared_table_keeps_rows_that_look_alike_and_tells_what_is_unknown():
+    [trial], rows = prepared(covariates=["age", "town"])
+    known = rows.dropna(subset="visit")
+    assert trial.rows.count().execute() == len(known)
+    assert trial.assigned["a"] == {"assigned": 60, "unknown": 20, "twice": 0}
+    ours = trial.rows.to_pandas()
+    # the most frequent of the towns x, y and none stands for the rest
+    assert list(trial.covariates) == ["x_age", "x_age:unknown", "x_town=", "x_town=y"]
+    np.testing.assert_allclose(
+        sorted(ours["x_age"]), sorted(known["age"].astype(float).fillna(known["age"].mean()))
+    )
+    found = compare_arms(
+        sum_arms(trial.rows, trial.names), control="b", outcomes=["visit", "spend"]
+    ).table
+    means = known.groupby("arm")[["visit", "spend"]].mean().astype(float)
+    np.testing.assert_allclose(found["treated_mean"], means.loc["a"], atol=1e-12)
+    np.testing.assert_allclose(found["control_mean"], means.loc["b"], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"control": "bb"}, 'there is no arm "bb" (did you mean "b"?)'),
+        ({"control": None}, "which arm had no contact?"),
+        ({"outcomes": {}}, "expected at least one column of the experiment"),
+        ({"outcomes": {"visits": "binary"}}, '"visits" (did you mean "visit"?)'),
+        ({"covariates": ["agee"]}, 'there is no "agee" (did you mean "age"?)'),
+        ({"covariates": ["visit"]}, '"visit" is an outcome and no covariate'),
+        ({"outcomes": {"visit": "months"}}, "has outcomes as columns"),
+    ],
+)
+def test_what_is_wrong_is_named(settings, words):
+    with pytest.raises(CustomerlabError, match="uplift_tests") as error:
+        prepared(**settings)
+    assert words in str(error.value)
+
+
+def test_campaigns_refuse_what_is_not_there():
+    for settings, words in (
+        ({"covariates": ["gendre"]}, 'did you mean "gender"?'),
+        ({"segments": ["town"]}, 'there is no "town"'),
+        ({"outcomes": {"x": {"kind": "amount", "when": "chanel = 'a'"}}}, "chanel"),
+        ({"outcomes": {"m": {"kind": "months", "days": 3}}}, "take neither"),
+    ):
+        with pytest.raises(CustomerlabError) as error:
+            read_assignments(as_tables(shop(60)), params(**settings), kept)
+        assert words in str(error.value)
+
+
+def test_one_arm_and_tiny_arms_give_words():
+    frames = shop(80)
+    frames["assignments"] = frames["assignments"].head(24)
+    trials = read_assignments(as_tables(frames), params(outcomes=OUTCOMES), kept)
+    compared = compare_trials(trials)
+    texts = [str(one.text) for one in effect_findings(compared, {}, min_cell=10)]
+    assert all("Not enough data" in text or "few" in text for text in texts)
+    only = compare_trials([]).table
+    assert list(only.columns) == list(compared.table.columns)
+    assert only.empty
+
+
+def test_a_finding_for_each_arm_and_outcome_with_the_warning_first(campaign):
+    _, trials = campaign
+    compared = compare_trials(trials)
+    found = effect_findings(compared, {"A": "Warning: the arms."}, min_cell=10)
+    assert [one.id for one in found] == [f"uplift_tests.a_mail_{name}" for name in OUTCOMES]
+    assert all(str(one.text).startswith("Warning: the arms. A: ") for one in found)
+    assert {one.status for one in found} <= {"weak", "not_enough_data"}
+    assert "Allowing for all 3 comparisons (Holm)" in str(found[1].text)
+
+
+def test_watched_while_it_runs_the_interval_is_wider_and_never_stops_holding(campaign):
+    _, trials = campaign
+    plain, watched = (compare_trials(trials, monitored=watch) for watch in (False, True))
+    for name in ("orders", "card"):
+        one, other = (c.of("A", "mail", name) for c in (plain, watched))
+        assert one["effect"] == other["effect"]
+        assert (other["high"] - other["low"]) > 1.3 * (one["high"] - one["low"])
+        assert other["p_value"] >= one["p_value"]
+    looks = watched.looks[watched.looks["outcome"] == "orders"]
+    assert looks["n"].is_monotonic_increasing
+    assert len(looks) > 10
+    last = watched.of("A", "mail", "orders")
+    assert looks["low"].iloc[-1] == pytest.approx(last["adjusted_low"])
