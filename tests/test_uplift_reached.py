@@ -77,7 +77,7 @@ def test_where_contact_follows_the_draw_it_is_the_effect_on_all():
         assert found[f"reached_{name}"] == pytest.approx(plain[name], rel=1e-10)
     check = check_contact(effect_on_reached(arms, control="none", outcomes=["amount"]))
     assert check.passed is True
-    assert "none 0 %, mail 100 %" in str(check.text)
+    assert "none 0.0 %, mail 100.0 %" in str(check.text)
 
 
 def trial(rng, n, reach, effect=5.0):
@@ -130,7 +130,7 @@ def test_words_and_check_tell_what_went_wrong():
     check = check_contact(found, weakens=("uplift_tests.call",))
     assert check.passed is False  # fewer than half of those to be called were reached
     assert check.weakens == ("uplift_tests.call",)
-    assert "none 3 %, call 4" in str(check.text)
+    assert "none 3.0 %, call 43.0 %" in str(check.text)
     assert "moved those whom it reached by" in str(found.say("call", "spend"))
     assert found.table.loc[0, "status"] == "supported"
     assert list(found.table) == COLUMNS

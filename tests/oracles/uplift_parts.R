@@ -1,5 +1,5 @@
-# Numbers of R that tests/test_uplift_reached.py, test_uplift_two_parts.py and
-# test_uplift_months_kept.py compare with. Run from the repository:
+# Numbers of R that tests/test_uplift_reached.py, test_uplift_two_parts.py,
+# test_uplift_months_kept.py and test_uplift_attrition.py compare with. Run from the repository:
 #   Rscript tests/oracles/uplift_parts.R
 # Writes uplift_parts.csv (name,value) and kept.csv (counts of R's data `colon`) beside this script.
 library(survival)
@@ -76,5 +76,11 @@ for (tau in c(12, 60, 80)) {
     out[[paste0("se.", name)]] <- fit[one, "se(rmean)"]
   }
 }
+
+# losses: Pearson and Fisher
+lost <- rbind(c(940, 60), c(950, 50), c(880, 120))
+out$lost.chisq <- chisq.test(lost, correct = FALSE)$p.value
+out$lost.fisher <- fisher.test(rbind(c(36, 4), c(49, 1)))$p.value
+out$overlap.chisq <- chisq.test(rbind(c(400, 60, 40), c(390, 45, 65)), correct = FALSE)$p.value
 write.csv(data.frame(name = names(out), value = format(unlist(out), digits = 15, trim = TRUE)),
   paste0(here, "uplift_parts.csv"), row.names = FALSE, quote = FALSE)

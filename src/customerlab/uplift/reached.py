@@ -17,11 +17,11 @@ import scipy
 from customerlab.churn.curves import FEW_EVENTS, status_of
 from customerlab.errors import CustomerlabError
 from customerlab.findings import STATUSES, Check
-from customerlab.messages import Message, listed, say
+from customerlab.messages import Message, say
 from customerlab.uplift.average import compare_arms
 from customerlab.uplift.effects_shown import few_behind
 from customerlab.uplift.sums import ArmSums
-from customerlab.uplift.to_show import few_of, hide, rounded
+from customerlab.uplift.to_show import few_of, hide, rounded, tell_shares
 from customerlab.uplift.welch import LEVEL
 
 #: More controls contacted than this, or fewer of the treated, and the comparison is spoilt.
@@ -221,8 +221,7 @@ def check_contact(reached: Reached, *, weakens: tuple[str, ...] = (), min_cell: 
         why = say("It cannot be judged: there are not two arms with 30 customers or more.")
         return Check(name, None, why, weakens)
     few = few_of(judged["n"], judged["contacted"], min_cell)
-    rows = judged.to_dict("records")
-    told = listed([_told(row, hidden) for row, hidden in zip(rows, few, strict=True)])
+    told = tell_shares(judged["arm"], judged["contacted"], few)
     of_controls = judged.loc[judged["control"], "contacted"]
     of_treated = judged.loc[~judged["control"], "contacted"]
     if (of_controls > MOST_CONTROLS).any() or (of_treated < LEAST_TREATED).any():
@@ -238,14 +237,6 @@ def check_contact(reached: Reached, *, weakens: tuple[str, ...] = (), min_cell: 
         return Check(name, False, text, weakens)
     text = say("Contact followed the draw. Contacted were: {told}.", told=told)
     return Check(name, True, text, weakens)
-
-
-def _told(row: Mapping, few: bool) -> Message:
-    if not few:
-        return say("{arm} {share:percent0}", arm=row["arm"], share=row["contacted"])
-    if row["contacted"] < 0.5:
-        return say("{arm} hardly anyone", arm=row["arm"])
-    return say("{arm} nearly all", arm=row["arm"])
 
 
 def _few(table: pd.DataFrame, min_cell: int) -> np.ndarray:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
+from customerlab.messages import Message, listed, say
 from customerlab.privacy import HIDDEN, round_counts
 
 
@@ -46,3 +47,21 @@ def hide(table: pd.DataFrame, columns: Sequence[str], few: np.ndarray) -> pd.Dat
     for column in columns:
         shown[column] = table[column].astype(object).mask(few & table[column].notna(), HIDDEN)
     return shown
+
+
+def tell_shares(arms: Iterable[str], shares: Iterable[float], few: np.ndarray) -> Message | str:
+    """Return arms with their shares in words; where they tell of few customers, without a number.
+
+    The others are then whole percents, for what was computed from both might give the one away.
+    """
+    told = []
+    for arm, share, hidden in zip(arms, shares, few, strict=True):
+        if hidden and share < 0.5:
+            told.append(say("{arm} hardly anyone", arm=arm))
+        elif hidden:
+            told.append(say("{arm} nearly all", arm=arm))
+        elif few.any():
+            told.append(say("{arm} {share:percent0}", arm=arm, share=share))
+        else:
+            told.append(say("{arm} {share:percent1}", arm=arm, share=share))
+    return listed(told)
