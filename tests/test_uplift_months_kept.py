@@ -21,9 +21,8 @@ from customerlab.uplift.months_kept import (
     CURVES,
     _restricted_mean,
     keep_months,
-    kept_curves_to_show,
-    kept_to_show,
 )
+from customerlab.uplift.parts_shown import kept_curves_to_show, kept_to_show
 
 ORACLES = Path(__file__).parent / "oracles"
 R = pd.read_csv(ORACLES / "uplift_parts.csv", index_col="name")["value"]
@@ -134,7 +133,7 @@ def test_curves_can_be_drawn_and_shown(colon):
     assert first["month"].tolist() == [0, 0, 0]
     assert first["survival"].tolist() == [1, 1, 1]
     assert found.curves.groupby("arm")["month"].max().min() == found.table["horizon_months"][0]
-    shown = kept_curves_to_show(found, 10)
+    shown = kept_curves_to_show(found.survival, 10)
     assert not shown["events"].between(1, 9).any()
     assert not shown["at_risk"].between(1, 9).any()
     named = curves_table([found.survival], ENGLISH, 10)
@@ -156,17 +155,17 @@ def test_few_customers_or_exits_give_words(colon):
     few = pd.concat([stay, small.assign(arm="a", duration=2, left=True, n=9)])
     found = keep_months(few, control="b")
     assert "Too few customers left a and b" in str(found.say("a"))
-    shown = kept_to_show(found, 10)
+    shown = kept_to_show(found.table, 10)
     assert shown.loc[0, "left"] == "<10"
     assert shown.loc[0, "months_kept"] == HIDDEN
     assert "not shown" in str(keep_months(colon, control="Obs").say("Lev", min_cell=400))
     alone = keep_months(small, control="small")
     assert list(alone.table) == COLUMNS
     assert alone.table.empty
-    assert kept_to_show(alone, 10).empty
+    assert kept_to_show(alone.table, 10).empty
     late = keep_months(fresh, control="fresh")
     assert list(late.curves) == CURVES
-    assert kept_curves_to_show(late, 10).empty
+    assert kept_curves_to_show(late.survival, 10).empty
 
 
 def test_bad_counts_are_refused(colon):

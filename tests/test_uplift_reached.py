@@ -14,14 +14,13 @@ from statsmodels.sandbox.regression.gmm import IV2SLS
 from customerlab.errors import CustomerlabError
 from customerlab.privacy import HIDDEN
 from customerlab.uplift.average import compare_arms
+from customerlab.uplift.parts_shown import contact_to_show, reached_to_show
 from customerlab.uplift.reached import (
     COLUMNS,
     CONTACT,
     _anderson_rubin,
     check_contact,
-    contact_to_show,
     effect_on_reached,
-    reached_to_show,
 )
 from customerlab.uplift.sums import ArmSums
 
@@ -156,7 +155,7 @@ def test_too_few_to_judge_and_names_that_are_not_there():
     alone = effect_on_reached({"none": arms["none"]}, control="none", outcomes=["amount"])
     assert list(alone.table) == COLUMNS
     assert check_contact(alone).passed is None
-    assert list(reached_to_show(alone, 10))[:3] == ["arm", "outcome", "n"]
+    assert list(reached_to_show(alone.table, 10))[:3] == ["arm", "outcome", "n"]
     with pytest.raises(CustomerlabError, match='did you mean "contacted"'):
         effect_on_reached(arms, control="none", outcomes=["amount"], contacted="contact")
     with pytest.raises(CustomerlabError, match="must be 0 or 1"):
@@ -169,12 +168,12 @@ def test_too_few_to_judge_and_names_that_are_not_there():
 def test_shares_of_few_customers_are_not_shown():
     rows = as_in_r()  # 8 of the 120 controls were contacted
     found = effect_on_reached(arms_of(rows), control="none", outcomes=["amount", "bought"])
-    shown = contact_to_show(found, 10)
+    shown = contact_to_show(found.contact, 10)
     assert shown["contacted"].tolist() == [HIDDEN, 0.74]
     assert shown["n"].tolist() == [120, 90]
     assert "none hardly anyone, mail 74 %" in str(check_contact(found, min_cell=10).text)
-    assert "reached" not in reached_to_show(found, 10)
-    assert (reached_to_show(found, 10)["reached_effect"] != HIDDEN).all()
+    assert "reached" not in reached_to_show(found.table, 10)
+    assert (reached_to_show(found.table, 10)["reached_effect"] != HIDDEN).all()
     # fewer than 75 were reached, so what it did to them is not told
-    assert (reached_to_show(found, 75)["reached_effect"] == HIDDEN).all()
+    assert (reached_to_show(found.table, 75)["reached_effect"] == HIDDEN).all()
     assert "not shown" in str(found.say("mail", "amount", min_cell=75))

@@ -13,15 +13,14 @@ from test_uplift_reached import arms_of, as_in_r, sums
 
 from customerlab.errors import CustomerlabError
 from customerlab.privacy import HIDDEN
+from customerlab.uplift.parts_shown import buyers_to_show, split_to_show
 from customerlab.uplift.sums import ArmSums
 from customerlab.uplift.two_parts import (
     BUYERS,
     COLUMNS,
     _buyers,
     _compare_buyers,
-    buyers_to_show,
     split_amount,
-    split_to_show,
 )
 
 R = pd.read_csv(Path(__file__).parent / "oracles" / "uplift_parts.csv", index_col="name")["value"]
@@ -128,12 +127,12 @@ def test_few_buyers_or_none_give_words():
         found = split_amount(arms | {"mail": sums(rows[:k])}, **NAMES)
         assert found.table.loc[0, "status"] == "not_enough_data"
         assert any(word in str(found.say("mail")) for word in ("Too few", "Fewer than two"))
-        assert len(split_to_show(found, 10)) == 1
-        assert len(buyers_to_show(found, 10)) == 2
+        assert len(split_to_show(found.table, 10)) == 1
+        assert len(buyers_to_show(found.buyers, 10)) == 2
     alone = split_amount({"none": arms["none"]}, **NAMES)
     assert list(alone.table) == COLUMNS
     assert list(alone.buyers) == BUYERS
-    assert "buyers" not in split_to_show(alone, 10)
+    assert "buyers" not in split_to_show(alone.table, 10)
     with pytest.raises(KeyError):
         alone.say("mail")
     same = rows.assign(amount=5 * rows["bought"])
@@ -154,11 +153,13 @@ def test_an_indicator_that_does_not_fit_the_amount():
 
 
 def test_few_buyers_are_not_shown(found):
-    shown = buyers_to_show(found, 50)  # 48 of the controls bought
+    shown = buyers_to_show(found.buyers, 50)  # 48 of the controls bought
     assert shown["buyers"].tolist() == ["<50", HIDDEN]  # and 36 of the treated did not
     assert (shown[["share", "buyer_mean"]] == HIDDEN).all(axis=None)
-    assert (split_to_show(found, 50)[["buyer", "share", "difference"]] == HIDDEN).all(axis=None)
+    assert (split_to_show(found.table, 50)[["buyer", "share", "difference"]] == HIDDEN).all(
+        axis=None
+    )
     assert "not shown" in str(found.say("mail", min_cell=50))
-    open_ = split_to_show(found, 10)
+    open_ = split_to_show(found.table, 10)
     assert open_.loc[0, "larger_purchases"] == found.table.loc[0, "larger_purchases"]
-    assert buyers_to_show(found, 10)["buyers"].tolist() == [50, 50]
+    assert buyers_to_show(found.buyers, 10)["buyers"].tolist() == [50, 50]

@@ -12,11 +12,9 @@ import pandas as pd
 import scipy
 
 from customerlab.churn.curves import MIN_AT_RISK, Survival, status_of, survival
-from customerlab.churn.showing import steps_to_show
 from customerlab.errors import CustomerlabError, nearest
-from customerlab.findings import STATUSES
 from customerlab.messages import Message, say
-from customerlab.uplift.to_show import hide, rounded
+from customerlab.uplift.parts_shown import few_stayed
 from customerlab.uplift.welch import LEVEL
 
 #: Columns of :attr:`MonthsKept.table` and :attr:`MonthsKept.curves`.
@@ -72,7 +70,7 @@ class MonthsKept:
                 "how much longer they stay.",
                 **told,
             )
-        if _few(mine, min_cell)[0]:
+        if few_stayed(mine, min_cell)[0]:
             return say(
                 "How long the customers of {arm} and {control} stay is not shown, for it would "
                 "tell of very few of them.",
@@ -234,36 +232,3 @@ def _judge(row: dict, one: _Stay, base: _Stay, control: str) -> dict:
     p = float(2 * scipy.stats.norm.sf(abs(kept) / error))
     status = status_of(one.left + base.left)
     return {"low": kept - half, "high": kept + half, "p_value": p, "status": status}
-
-
-def _few(table: pd.DataFrame, min_cell: int) -> np.ndarray:
-    few = np.zeros(len(table), dtype=bool)
-    for size, gone in (("n", "left"), ("control_n", "control_left")):
-        n, left = table[size].astype(float), table[gone].astype(float)
-        for count in (n, left, n - left):
-            few |= count.between(1, min_cell - 1).to_numpy()
-    return few
-
-
-def kept_to_show(found: MonthsKept, min_cell: int) -> pd.DataFrame:
-    """Return the months kept as a report may show them; see :attr:`MonthsKept.table`.
-
-    Without ``why_not``; numbers of customers are rounded to multiples of `min_cell`, and the
-    others hidden where fewer were watched, left or stayed.
-    """
-    shown = found.table.drop(columns="why_not")
-    for column in ("n", "control_n", "left", "control_left"):
-        shown[column] = rounded(shown[column], min_cell)
-    shown["status"] = found.table["status"].map(STATUSES)
-    numbers = ["rmst", "control_rmst", "months_kept", "low", "high", "p_value"]
-    return hide(shown, numbers, _few(found.table, min_cell))
-
-
-def kept_curves_to_show(found: MonthsKept, min_cell: int) -> pd.DataFrame:
-    """Return the curves as a report may show them: see :func:`customerlab.churn.curves_table`.
-
-    Columns: ``arm``, ``month``, ``at_risk``, ``events``, ``survival``, ``low``, ``high``; months
-    are joined until none or `min_cell` customers have left.
-    """
-    shown = steps_to_show(found.survival, min_cell).rename(columns={"group": "arm"})
-    return shown[["arm", "month", "at_risk", "events", "survival", "low", "high"]]

@@ -16,12 +16,12 @@ import scipy
 
 from customerlab.churn.curves import FEW_EVENTS, status_of
 from customerlab.errors import CustomerlabError
-from customerlab.findings import STATUSES, Check
+from customerlab.findings import Check
 from customerlab.messages import Message, say
 from customerlab.uplift.average import compare_arms
-from customerlab.uplift.effects_shown import few_behind
+from customerlab.uplift.parts_shown import few_reached
 from customerlab.uplift.sums import ArmSums
-from customerlab.uplift.to_show import few_of, hide, rounded, tell_shares
+from customerlab.uplift.to_show import few_of, tell_shares
 from customerlab.uplift.welch import LEVEL
 
 #: More controls contacted than this, or fewer of the treated, and the comparison is spoilt.
@@ -74,7 +74,7 @@ class Reached:
                 "Not enough data to say what {arm} does to {outcome} of those whom it reached.",
                 **told,
             )
-        if _few(mine, min_cell)[0]:
+        if few_reached(mine, min_cell)[0]:
             return say(
                 "{outcome}: the effect of {arm} on those reached is not shown, for it would tell "
                 "of very few customers.",
@@ -237,45 +237,3 @@ def check_contact(reached: Reached, *, weakens: tuple[str, ...] = (), min_cell: 
         return Check(name, False, text, weakens)
     text = say("Contact followed the draw. Contacted were: {told}.", told=told)
     return Check(name, True, text, weakens)
-
-
-def _few(table: pd.DataFrame, min_cell: int) -> np.ndarray:
-    """Return in which rows the effect would tell of few customers."""
-    reached = (table["n"] * table["reached"]).astype(float).round().between(1, min_cell - 1)
-    return few_behind(table, min_cell) | reached.to_numpy()
-
-
-def contact_to_show(reached: Reached, min_cell: int) -> pd.DataFrame:
-    """Return the shares contacted as a report may show them.
-
-    Shares that tell of fewer than `min_cell` customers are hidden, and the others are then whole
-    percents, for the effects would give the hidden one away. Columns: ``arm``, ``n``,
-    ``contacted``, ``not_contacted``.
-    """
-    few = few_of(reached.contact["n"], reached.contact["contacted"], min_cell)
-    shown = reached.contact.drop(columns="control")
-    shown["n"] = rounded(shown["n"], min_cell)
-    shares = ["contacted", "not_contacted"]
-    shown[shares] = shown[shares].round(2 if few.any() else 4)
-    return hide(shown, shares, few)
-
-
-def reached_to_show(reached: Reached, min_cell: int) -> pd.DataFrame:
-    """Return the effects on those reached as a report may show them.
-
-    As :attr:`Reached.table` without ``binary``, ``why_not``, the shares contacted (see
-    :func:`contact_to_show`) and the means; numbers of a row are hidden where they would tell of
-    fewer than `min_cell` customers.
-    """
-    table = reached.table
-    gone = ["binary", "why_not", "reached", "control_reached", "control_mean", "treated_mean"]
-    shown = table.drop(columns=gone)
-    for column in ("n", "control_n"):
-        shown[column] = rounded(table[column], min_cell)
-    numbers = ["effect", "low", "high", "reached_effect", "reached_low", "reached_high"]
-    shares = table["binary"].astype(bool)
-    for column in numbers:
-        values = table[column].astype(float)
-        shown[column] = values.mask(shares, values.round(4))
-    shown["status"] = table["status"].map(STATUSES)
-    return hide(shown, [*numbers, "p_value"], _few(table, min_cell))

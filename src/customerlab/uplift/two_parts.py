@@ -15,19 +15,15 @@ import scipy
 
 from customerlab.churn.curves import status_of
 from customerlab.errors import CustomerlabError
-from customerlab.findings import STATUSES
 from customerlab.messages import Message, say
-from customerlab.privacy import HIDDEN
 from customerlab.uplift.average import compare_arms
+from customerlab.uplift.parts_shown import PARTS, few_bought
 from customerlab.uplift.sums import ArmSums
-from customerlab.uplift.to_show import few_of, hide, rounded
 from customerlab.uplift.welch import LEVEL, bounds
 
 #: Columns of :attr:`TwoParts.buyers` and :attr:`TwoParts.table`.
 BUYERS = ["arm", "control", "n", "buyers", "share", "mean", "buyer_mean", "buyer_low", "buyer_high"]
-_PARTS = ["difference", "share", "buyer", "more_buyers", "larger_purchases"]
-_ENDS = [f"{part}{end}" for part in _PARTS for end in ("", "_low", "_high", "_p")]
-COLUMNS = ["arm", "n", "control_n", "buyers", "control_buyers", *_ENDS, "status", "why_not"]
+COLUMNS = ["arm", "n", "control_n", "buyers", "control_buyers", *PARTS, "status", "why_not"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,7 @@ class TwoParts:
                 "Too few buyers in {arm} or {control} to tell more buyers from larger purchases.",
                 **told,
             )
-        if _few(mine, min_cell)[0]:
+        if few_bought(mine, min_cell)[0]:
             return say(
                 "What the buyers of {arm} and {control} spend is not shown, for it would tell of "
                 "very few customers.",
@@ -243,42 +239,3 @@ def _refuse_other_amounts(arm: str, one: ArmSums) -> None:
             f"in the arm {arm!r} customers with {indicator!r} 0 have an amount {amount!r}: it "
             "must be nothing for them"
         )
-
-
-def _few(table: pd.DataFrame, min_cell: int) -> np.ndarray:
-    few = np.zeros(len(table), dtype=bool)
-    for size, count in (("n", "buyers"), ("control_n", "control_buyers")):
-        n = table[size].astype(float)
-        few |= few_of(n, table[count].astype(float) / n.where(n > 0), min_cell)
-    return few
-
-
-def buyers_to_show(found: TwoParts, min_cell: int) -> pd.DataFrame:
-    """Return who buys and how much as a report may show it; see :attr:`TwoParts.buyers`.
-
-    Numbers of customers are rounded to multiples of `min_cell`; the rest of an arm is hidden where
-    fewer bought, or fewer did not. Without ``control``.
-    """
-    few = few_of(found.buyers["n"], found.buyers["share"], min_cell)
-    shown = found.buyers.drop(columns="control")
-    for column in ("n", "buyers"):
-        shown[column] = rounded(shown[column], min_cell)
-    shown["share"] = shown["share"].astype(float).round(4)
-    # rounded to nobody, or shown beside all, few are not hidden
-    shown["buyers"] = shown["buyers"].mask(few & (shown["buyers"] != f"<{min_cell}"), HIDDEN)
-    return hide(shown, ["share", "mean", "buyer_mean", "buyer_low", "buyer_high"], few)
-
-
-def split_to_show(found: TwoParts, min_cell: int) -> pd.DataFrame:
-    """Return both parts as a report may show them; see :attr:`TwoParts.table`.
-
-    Without ``why_not``; all numbers of a row are hidden where fewer than `min_cell` customers
-    bought, or did not, in the arm or the control.
-    """
-    shown = found.table.drop(columns=["why_not", "buyers", "control_buyers"])
-    for column in ("n", "control_n"):
-        shown[column] = rounded(shown[column], min_cell)
-    for column in ("share", "share_low", "share_high"):
-        shown[column] = shown[column].astype(float).round(4)
-    shown["status"] = found.table["status"].map(STATUSES)
-    return hide(shown, _ENDS, _few(found.table, min_cell))
