@@ -117,6 +117,7 @@ def test_interval_covers_planted_months():
 def test_words_tell_both_ways(colon):
     found = keep_months(colon, control="Obs", horizon_months=80)
     assert "customers stay 6.01 months longer with Lev+5FU" in str(found.say("Lev+5FU"))
+    assert "That is 6,009 customer-months kept for every 1,000" in str(found.say("Lev+5FU"))
     assert "no sure difference" in str(found.say("Lev"))
     other = keep_months(colon, control="Lev+5FU", horizon_months=80)
     assert "customers stay 6.01 months less with Obs" in str(other.say("Obs"))

@@ -82,7 +82,9 @@ class MonthsKept:
             return say(
                 "Over {horizon:count} months customers stay {kept:number2} months longer with "
                 "{arm} (95 % interval {low:number2} to {high:number2}, p = {p_value:chance}): "
-                "{rmst:number2} months on average against {control_rmst:number2} with {control}.",
+                "{rmst:number2} months on average against {control_rmst:number2} with {control}. "
+                "That is {months:number0} customer-months kept for every 1,000 customers.",
+                months=1000 * row["months_kept"],
                 **told,
             )
         if row["high"] < 0:

@@ -18,6 +18,7 @@ from customerlab.errors import CustomerlabError
 from customerlab.messages import Message, say
 from customerlab.uplift.average import compare_arms
 from customerlab.uplift.parts_shown import PARTS, few_bought
+from customerlab.uplift.parts_texts import say_split
 from customerlab.uplift.sums import ArmSums
 from customerlab.uplift.welch import LEVEL, bounds
 
@@ -57,36 +58,8 @@ class TwoParts:
         mine = self.table[self.table["arm"] == arm]
         if mine.empty:
             raise KeyError(f"no comparison of {arm!r}")
-        row = mine.iloc[0].to_dict()
-        if row["why_not"] is not None:
-            return row["why_not"]
-        told = {"arm": arm, "control": self.control, "amount": self.amount}
-        if row["status"] == "not_enough_data":
-            return say(
-                "Too few buyers in {arm} or {control} to tell more buyers from larger purchases.",
-                **told,
-            )
-        if few_bought(mine, min_cell)[0]:
-            return say(
-                "What the buyers of {arm} and {control} spend is not shown, for it would tell of "
-                "very few customers.",
-                **told,
-            )
-        both = self.buyers.set_index("arm")["buyer_mean"]
-        told |= {name: row[name] for name in ("difference", "more_buyers", "larger_purchases")}
-        told |= {f"buyers_{end}": row[f"more_buyers_{end}"] for end in ("low", "high")}
-        told |= {f"larger_{end}": row[f"larger_purchases_{end}"] for end in ("low", "high")}
-        told |= {"treated": both[arm], "base": both[self.control]}
-        return say(
-            "{amount}: of the difference of {difference:number2} a customer between {arm} and "
-            "{control}, {more_buyers:number2} come from more or fewer customers who buy (95 % "
-            "interval {buyers_low:number2} to {buyers_high:number2}) and "
-            "{larger_purchases:number2} from larger or smaller purchases ({larger_low:number2} to "
-            "{larger_high:number2}). A buyer spends {treated:number2} with {arm} and "
-            "{base:number2} with {control}; they are different customers, so this comparison "
-            "alone does not show what the campaign does.",
-            **told,
-        )
+        few = bool(few_bought(mine, min_cell)[0])
+        return say_split(mine.iloc[0].to_dict(), self.buyers, self.control, self.amount, few)
 
 
 def split_amount(
