@@ -4,7 +4,6 @@ R's numbers come from ``tests/oracles/uplift_checks.R`` (R 4.2.2).
 """
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,11 @@ import pytest
 import scipy
 
 from customerlab.errors import CustomerlabError
-from customerlab.uplift.health import check_balance, check_sample_ratio
+from customerlab.privacy import HIDDEN
+from customerlab.uplift.balance import COLUMNS as BALANCE
+from customerlab.uplift.balance import balance_to_show, check_balance
+from customerlab.uplift.health import check_sample_ratio
+from customerlab.uplift.sums import ArmSums
 
 R = pd.read_csv(Path(__file__).parent / "oracles" / "uplift_checks.csv", index_col="name")["value"]
 
@@ -22,7 +25,7 @@ def sums(rows):
     values = rows.to_numpy(float)
     covariance = np.atleast_2d(np.cov(values, rowvar=False)) if len(rows) > 1 else None
     k = values.shape[1]
-    return SimpleNamespace(
+    return ArmSums(
         names=tuple(rows.columns),
         n=float(len(rows)),
         mean=values.mean(axis=0) if len(rows) else np.full(k, np.nan),
@@ -147,7 +150,7 @@ def test_alarms_of_fair_lots_come_as_often_as_stated(fair):
 def test_differences_in_standard_deviations(fair):
     rows, arm = fair
     found = check_balance(arms_of(rows, arm), "control", ["new", "spend"])
-    assert list(found.table) == ["covariate", "arm", "control_mean", "mean", "smd"]
+    assert list(found.table) == BALANCE
     assert found.table["covariate"].tolist() == ["new", "new", "spend", "spend"]
     assert found.table["arm"].tolist() == ["a", "b", "a", "b"]
     a, control = rows.loc[arm == "a", "spend"], rows.loc[arm == "control", "spend"]
@@ -155,6 +158,23 @@ def test_differences_in_standard_deviations(fair):
     assert found.table["smd"][2] == pytest.approx(by_hand, rel=1e-9)
     assert found.check.passed is True
     assert "as alike as a draw by lot" in str(found.check.text)
+    assert found.table["binary"].tolist() == [True, True, False, False]
+
+
+def test_differences_of_few_customers_are_not_shown(fair):
+    rows, arm = fair
+    rare = rows.assign(rare=(np.arange(3000) % 700 == 0).astype(float))[["spend", "rare"]]
+    found = check_balance(arms_of(rare, arm), "control")
+    shown = balance_to_show(found, 10)
+    smd = found.table["smd"].abs().sort_values(ascending=False)
+    assert shown["covariate"].tolist() == found.table["covariate"][smd.index].tolist()
+    hidden = shown["covariate"] == "rare"
+    assert (shown.loc[hidden, ["control_mean", "mean", "smd"]] == HIDDEN).all(axis=None)
+    assert (shown.loc[~hidden, ["control_mean", "mean", "smd"]] != HIDDEN).all(axis=None)
+    assert (shown["n"] % 10 == 0).all()
+    assert shown["n"].iloc[0] != found.table["n"][smd.index[0]]
+    empty = check_balance({"control": sums(rows)}, "control")
+    assert list(balance_to_show(empty, 10)) == BALANCE[:-1]
 
 
 def test_a_broken_draw_is_caught(fair):
@@ -192,7 +212,7 @@ def test_nothing_to_judge_the_balance_by(fair):
     for one in (*(check_balance(case, "control") for case in cases), check_balance(arms, "a", [])):
         assert one.check.passed is None
         assert np.isnan(one.p)
-        assert list(one.table) == ["covariate", "arm", "control_mean", "mean", "smd"]
+        assert list(one.table) == BALANCE
 
 
 def test_names_that_are_not_there(fair):

@@ -117,16 +117,21 @@ def curves_table(curves: Sequence[Survival], words: Words, min_cell: int) -> pd.
                 group: f"{words(feature_name(curve.by))}: {words(level_name(curve.by, group))}"
                 for group in curve.table.group.unique()
             }
-        shown = [
-            _joined(part, min_cell)
-            for _, part in _without_small(curve, min_cell).groupby("group", sort=False)
-        ]
-        if shown:
-            table = pd.concat(shown)
+        table = steps_to_show(curve, min_cell)
+        if len(table):
             parts.append(table.assign(group=table.group.map(names)))
     if not parts:
         return curves[0].table.iloc[:0]
     return pd.concat(parts, ignore_index=True)
+
+
+def steps_to_show(curve: Survival, min_cell: int) -> pd.DataFrame:
+    """Return the rows of a curve's table that :func:`curves_table` shows, groups not yet named."""
+    shown = [
+        _joined(part, min_cell)
+        for _, part in _without_small(curve, min_cell).groupby("group", sort=False)
+    ]
+    return pd.concat(shown) if shown else curve.table.iloc[:0]
 
 
 def _without_small(curve: Survival, min_cell: int) -> pd.DataFrame:

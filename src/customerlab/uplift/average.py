@@ -171,7 +171,7 @@ def _compare(pair: tuple[ArmSums, ArmSums], outcome: str, *, arm: str, control: 
             )
             return {**row, "why_not": why}
     spread, spread0 = (variance_of(one, outcome) for one in pair)
-    row["binary"] = all(_is_binary(one, outcome) for one in pair)
+    row["binary"] = all(one.is_binary(outcome) for one in pair)
     if not spread + spread0 > 0:
         why = say("{outcome} is the same for all in each arm: no interval.", outcome=outcome)
         if mean == mean0:
@@ -194,12 +194,3 @@ def _status(row: dict) -> Status:
         return status_of(min(n, n0))
     events = n * row["treated_mean"] + n0 * row["control_mean"]
     return status_of(round(min(events, n + n0 - events)))
-
-
-def _is_binary(arm: ArmSums, outcome: str) -> bool:
-    """Return whether an outcome is 0 or 1, as its mean and variance tell."""
-    one = arm.select([outcome])
-    share, variance = one.mean[0], one.covariance[0, 0] * (arm.n - 1) / arm.n
-    return bool(
-        0 <= share <= 1 and np.isclose(variance, share * (1 - share), rtol=1e-9, atol=1e-12)
-    )

@@ -55,6 +55,14 @@ class ArmSums:
         at = [self.names.index(name) for name in names]
         return ArmSums(tuple(names), self.n, self.mean[at], self.covariance[np.ix_(at, at)])
 
+    def is_binary(self, name: str) -> bool:
+        """Return whether it is 0 or 1 for all customers, as its mean and variance tell."""
+        one = self.select([name])
+        share, variance = one.mean[0], one.covariance[0, 0] * (self.n - 1) / self.n
+        return bool(
+            0 <= share <= 1 and np.isclose(variance, share * (1 - share), rtol=1e-9, atol=1e-12)
+        )
+
 
 def sums_of(moments: Moments, names: Sequence[str]) -> ArmSums:
     """Return the sums of an arm from the moments of its rows.
