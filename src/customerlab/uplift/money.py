@@ -143,10 +143,7 @@ def _by_name(
 def _price(one: Mapping, margin: float, cost: float, *, adjusted: bool) -> dict:
     """Return a row of the table, but for its text."""
     row = dict.fromkeys(COLUMNS, _NAN) | {name: one[name] for name in COLUMNS[:7]}
-    use = bool(adjusted and np.isfinite([one["adjusted_low"], one["adjusted_high"]]).all())
-    ends = [one[f"adjusted_{name}" if use else name] for name in ("effect", "low", "high")]
-    if not np.isfinite(ends[1:]).all():
-        ends[1:] = [_NAN, _NAN]
+    use, ends = effect_used(one, adjusted=adjusted)
     effect = np.array(ends, dtype=float)
     row |= dict(zip(("effect", "low", "high"), ends, strict=True))
     row |= {"adjusted": use, "margin": margin, "cost": cost, "why_not": one["why_not"]}
@@ -160,6 +157,21 @@ def _price(one: Mapping, margin: float, cost: float, *, adjusted: bool) -> dict:
         if one["binary"] and not margin < 0:
             row |= _named("cac", _per_one_won(effect, cost))
     return row
+
+
+def effect_used(row: Mapping, *, adjusted: bool = True) -> tuple[bool, list[float]]:
+    """Return whether the adjusted effect is used, and the effect with both its ends.
+
+    Parameters
+    ----------
+    row : mapping
+        A row of :attr:`customerlab.uplift.average.Effects.table`.
+    adjusted : bool
+        Whether it is wanted where there is one. Ends that are infinite come out missing.
+    """
+    use = bool(adjusted and np.isfinite([row["adjusted_low"], row["adjusted_high"]]).all())
+    ends = [float(row[f"adjusted_{x}" if use else x]) for x in ("effect", "low", "high")]
+    return use, ends if np.isfinite(ends[1:]).all() else [ends[0], _NAN, _NAN]
 
 
 def _named(name: str, values: np.ndarray) -> dict[str, float]:
