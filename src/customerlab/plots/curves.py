@@ -31,7 +31,10 @@ NAME_AT = 36.0
 
 @dataclass(frozen=True)
 class Curve:
-    """A share by month, with its band and how many were at risk; the last may be masked."""
+    """A share by month, with its band and how many were at risk; the last may be masked.
+
+    Without any number at risk none is written.
+    """
 
     name: Message | str
     months: list[float]
@@ -58,7 +61,7 @@ def read_curve(name: Message | str, part: pd.DataFrame, share: str) -> Curve:
         name,
         months,
         *(part[column].astype(float).tolist() for column in (share, "low", "high")),
-        at_risk=dict(zip(months, part["at_risk"], strict=True)),
+        at_risk=dict(zip(months, part["at_risk"], strict=True)) if "at_risk" in part else {},
     )
 
 
@@ -179,6 +182,8 @@ def count_label(canvas: Canvas, count: object) -> str:
 
 def height_below(canvas: Canvas, curves: Sequence[Curve]) -> float:
     """Return how much room the title of the axis and the numbers at risk need."""
+    if not any(curve.at_risk for curve in curves):
+        return 30 + LINE
     each = 2 if len(curves) > 1 and canvas.narrow else 1
     return 42 + LINE * (2 + len(curves) * each)
 
@@ -201,6 +206,8 @@ def paint_below(
     title = canvas.labels(since or say("Months since joining, or since first seen"))
     at = box.top + box.height + 28 + LINE / 2
     sheet.text(box.left, at, title, va="center_baseline", color=SOFT)
+    if not any(curve.at_risk for curve in curves):
+        return
     at = box.top + box.height + 38 + LINE * 1.5
     title = canvas.labels(at_risk or say("Customers at risk"))
     sheet.text(0, at, title, va="center_baseline", color=SOFT)

@@ -205,7 +205,7 @@ def draw_nothing(canvas: Canvas) -> None:
 
 def round_ticks(low: float, high: float) -> list[float]:
     """Return at most seven round numbers from `low` to `high`."""
-    steps = [m * 10.0**e for e in range(-4, 6) for m in (1, 2, 5)]
+    steps = [m * 10.0**e for e in range(-6, 13) for m in (1, 2, 5)]
     step = next((s for s in steps if (high - low) / s <= 6), steps[-1])
     first, last = int(np.ceil(low / step - 1e-9)), int(np.floor(high / step + 1e-9))
     return [round(step * i, 10) for i in range(first, last + 1)]

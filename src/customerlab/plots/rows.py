@@ -116,7 +116,7 @@ def lay_rows(
     axes.set_xticks([], minor=True)
     if ticks:
         axes.grid(axis="x", color=RULE)
-    _keep_inside(axes, canvas)
+    keep_inside(axes, canvas)
     if axis_title:
         middle = left if not canvas.narrow else 0
         sheet.text(
@@ -125,7 +125,7 @@ def lay_rows(
     return axes, y
 
 
-def _keep_inside(axes: Axes, canvas: Canvas) -> None:
+def keep_inside(axes: Axes, canvas: Canvas) -> None:
     """Set the outermost tick labels so that they do not leave the drawing."""
     for label in axes.get_xticklabels():
         at = axes.transData.transform((label.get_position()[0], 0))[0] * 72 / axes.figure.dpi

@@ -33,7 +33,7 @@ from customerlab.plots.curves import (
 
 
 @dataclass(frozen=True)
-class _Wording:
+class Wording:
     """What is said around the curves.
 
     Attributes
@@ -73,7 +73,7 @@ def survival_curves(
     Chart
         With the numbers at risk below the axis.
     """
-    return _draw_falling(table, words, title, _Wording(_still_there, _of_those_who_joined))
+    return draw_falling(table, words, title, Wording(still_there, _of_those_who_joined))
 
 
 def not_yet_back(
@@ -95,18 +95,19 @@ def not_yet_back(
     Chart
         With the numbers of those not back below the axis.
     """
-    wording = _Wording(
+    wording = Wording(
         _came_back,
         _of_those_lost,
         since=say("Months since the exit was known"),
         at_risk=say("Not back yet and still watched"),
     )
-    return _draw_falling(table, words, title, wording)
+    return draw_falling(table, words, title, wording)
 
 
-def _draw_falling(
-    table: pd.DataFrame, words: Words, title: Message | None, wording: _Wording
+def draw_falling(
+    table: pd.DataFrame, words: Words, title: Message | str | None, wording: Wording
 ) -> Chart:
+    """Draw a falling curve for each ``group``; see :func:`survival_curves` for the columns."""
     known = table[table["survival"].notna()]
     groups = [
         read_curve(group, known[[one == group for one in known["group"]]], "survival")
@@ -156,7 +157,8 @@ def _of_those_lost(bottom: float) -> Message:
     )
 
 
-def _still_there(curves: Sequence[Curve], feature: Message | str | None) -> Message:
+def still_there(curves: Sequence[Curve], feature: Message | str | None) -> Message:
+    """Say how many are still there in the best group, and in the worst."""
     month = month_of_title(curves)
     if len(curves) == 1:
         return say(
@@ -199,9 +201,7 @@ def _came_back(curves: Sequence[Curve], feature: Message | str | None) -> Messag
     )
 
 
-def _paint_curves(
-    canvas: Canvas, curves: Sequence[Curve], bottom: float, wording: _Wording
-) -> None:
+def _paint_curves(canvas: Canvas, curves: Sequence[Curve], bottom: float, wording: Wording) -> None:
     several = len(curves) > 1
     widest = max(text_width(canvas.labels(curve.name)) for curve in curves)
     counts = [count_label(canvas, n) for curve in curves for n in curve.at_risk.values()]
@@ -210,7 +210,7 @@ def _paint_curves(
         top += LINE * len(curves) + 6
     elif several:  # names at the ends of the curves, and before the numbers at risk
         right = min(widest + 18, 0.3 * canvas.width)
-        before = widest + max(text_width(count) for count in counts) / 2 + 12
+        before = widest + max(map(text_width, counts), default=0.0) / 2 + 12 if counts else 0.0
         left = max(left, min(before, 0.3 * canvas.width))
     height = box_height(canvas)
     last = max(curve.months[-1] for curve in curves)

@@ -1,0 +1,81 @@
+"""In what unit an effect is told: percentage points of a share, money, or the outcome's own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from customerlab.messages import Message, Words, say
+from customerlab.plots.panels import decimals
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit, and how its numbers are written.
+
+    Attributes
+    ----------
+    kind : {"points", "money", "own"}
+    factor : float
+        What a number of the table is multiplied with to be in this unit.
+    """
+
+    kind: Literal["points", "money", "own"]
+    factor: float = 1.0
+
+    def tell(self, value: float, words: Words) -> Message | str:
+        """Return a number, already in this unit, with the unit's name."""
+        if self.kind == "points":
+            text = words.format(value, "number2" if abs(value) < 1 else "number1")
+            return say("{value} percentage points", value=text)
+        if self.kind == "money":
+            return words.format(value, "money")
+        return words.format(value, decimals(abs(value)))
+
+    def effect_in(self, words: Words) -> Message:
+        """Return the title of an axis of effects."""
+        if self.kind == "points":
+            return say("Effect, in percentage points")
+        if self.kind == "money" and words.currency:
+            return say("Effect, in {currency}", currency=words.currency)
+        return say("Effect, in the outcome's own unit")
+
+    def spec(self, numbers: Iterable[float]) -> str:
+        """Return the format in which all these numbers, in this unit, are written alike."""
+        known = [abs(x) for x in numbers if math.isfinite(x)]
+        return "number2" if self.kind == "money" else decimals(max(known, default=0.0))
+
+
+def tell_range(numbers: Sequence[float], spec: str, words: Words) -> Message | str:
+    """Return a number and the interval that it may have, without the unit's name."""
+    value, low, high = (words.format(x, spec) for x in numbers)
+    if all(math.isfinite(x) for x in numbers):
+        return say("{value} [{low}, {high}]", value=value, low=low, high=high)
+    return value
+
+
+def unit_of(table: pd.DataFrame) -> Unit:
+    """Return the unit of effects: points if all are ``binary``, money if all are ``money``.
+
+    Both columns are truth values and may be left out.
+    """
+    if "binary" in table and len(table) and table["binary"].astype(bool).all():
+        return Unit("points", 100.0)
+    if "money" in table and len(table) and table["money"].astype(bool).all():
+        return Unit("money")
+    return Unit("own")
+
+
+def without_few(subtitle: Message, left_out: int) -> Message:
+    """Add to a subtitle how many rows are not drawn, if any."""
+    if not left_out:
+        return subtitle
+    return say(
+        "{subtitle}. Not drawn, for too few customers: {count:count}",
+        subtitle=subtitle,
+        count=left_out,
+    )
