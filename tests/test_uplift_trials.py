@@ -31,7 +31,7 @@ OUTCOMES = {
 def campaign():
     """Return the shop, and its campaign as it is read."""
     frames = shop()
-    return frames, read_assignments(as_tables(frames), params(outcomes=OUTCOMES), kept)
+    return frames, read_assignments(as_tables(frames), params(outcomes=OUTCOMES), kept).trials
 
 
 def params(**settings):
@@ -121,11 +121,11 @@ def test_nothing_after_the_snapshot_is_known():
     """An outcome whose days are not over is not looked at; others are."""
     frames = shop()
     frames["assignments"]["assigned_at"] = pd.Timestamp("2025-06-15")
-    [trial] = read_assignments(as_tables(frames), params(outcomes=OUTCOMES), kept)
+    [trial] = read_assignments(as_tables(frames), params(outcomes=OUTCOMES), kept).trials
     assert [outcome.name for outcome in trial.outcomes] == ["bought"]
     assert "orders is not known yet" in " ".join(map(str, trial.notes))
     frames["assignments"]["assigned_at"] = pd.Timestamp("2025-06-29")
-    assert read_assignments(as_tables(frames), params(outcomes=OUTCOMES), kept) == []
+    assert read_assignments(as_tables(frames), params(outcomes=OUTCOMES), kept).trials == ()
 
 
 def test_covariates_know_nothing_of_the_outcome():
@@ -135,7 +135,7 @@ def test_covariates_know_nothing_of_the_outcome():
     later = frames["transactions"]["occurred_at"] >= pd.Timestamp("2025-04-01")
     changed = {**frames, "transactions": frames["transactions"][~later]}
     one, other = (
-        read_assignments(as_tables(some), params(outcomes=OUTCOMES), kept)[0]
+        read_assignments(as_tables(some), params(outcomes=OUTCOMES), kept).trials[0]
         for some in (frames, changed)
     )
     assert one.covariates == other.covariates
@@ -148,7 +148,7 @@ def test_covariates_know_nothing_of_the_outcome():
 def test_a_campaign_for_everybody_is_compared_with_those_not_in_it():
     frames = shop()
     frames["assignments"]["arm"] = "mail"
-    [trial] = read_assignments(as_tables(frames), params(outcomes=OUTCOMES), kept)
+    [trial] = read_assignments(as_tables(frames), params(outcomes=OUTCOMES), kept).trials
     assert trial.control is None
     assert trial.arms == ("mail",)
     counts = trial.rows.to_pandas()["arm"].value_counts()
@@ -172,7 +172,7 @@ def test_proposals_of_an_earlier_run_are_read_back():
     earlier = Proposals(dt.date(2025, 3, 31), "churn_timing", ibis.memtable(proposed))
     trials = read_assignments(
         as_tables(frames), params(outcomes=OUTCOMES), kept, proposals=[earlier]
-    )
+    ).trials
     assert [trial.id for trial in trials] == ["A", "churn_timing_2025-03-31"]
     back = trials[1]
     assert back.source == "actions"
@@ -248,7 +248,7 @@ def test_campaigns_refuse_what_is_not_there():
 def test_one_arm_and_tiny_arms_give_words():
     frames = shop(80)
     frames["assignments"] = frames["assignments"].head(24)
-    trials = read_assignments(as_tables(frames), params(outcomes=OUTCOMES), kept)
+    trials = read_assignments(as_tables(frames), params(outcomes=OUTCOMES), kept).trials
     compared = compare_trials(trials)
     texts = [str(one.text) for one in effect_findings(compared, {}, min_cell=10)]
     assert all("Not enough data" in text or "few" in text for text in texts)

@@ -19,11 +19,13 @@ from customerlab.privacy import PERSONAL
 from customerlab.proposals import Proposals
 from customerlab.uplift.covariates import encode_covariates
 from customerlab.uplift.prepared import shares_of, tell_unknown
-from customerlab.uplift.trials import Outcome, Trial, find_control, refuse_unknown
+from customerlab.uplift.trials import Outcome, Trial, Trials, find_control, refuse_unknown
 from customerlab.uplift.windows import USUAL, check_outcomes, months_watched, with_outcomes
 
 #: The arm of those who were not assigned, where a campaign left nobody out by lot.
 NOT_ASSIGNED = "not assigned"
+#: What all customers, as they are now, are called among the campaigns.
+EVERYONE = "everyone, today"
 #: So many of them are compared at most, drawn by lot.
 MOST_COMPARED = 50_000
 #: Features that are used unasked: what tells of leaving, and what costs many columns, is not.
@@ -54,7 +56,7 @@ def read_assignments(
     *,
     proposals: Sequence[Proposals] = (),
     lines: ir.Table | None = None,
-) -> list[Trial]:
+) -> Trials:
     """Build a trial of each campaign, and of each list of actions that an earlier run proposed.
 
     Parameters
@@ -70,9 +72,9 @@ def read_assignments(
 
     Returns
     -------
-    list of Trial
-        The latest first. Where a campaign has no control, those who were not assigned stand in
-        for one, and it is no experiment (``control`` is None).
+    Trials
+        Where a campaign has no control, those who were not assigned stand in for one, and it is no
+        experiment (``control`` is None).
 
     Raises
     ------
@@ -87,7 +89,8 @@ def read_assignments(
     about = _about(tables, base, proposals)
     controls = {one: find_control(each["arms"], settings.control) for one, each in about.items()}
     alone = [one for one, control in controls.items() if control is None]
-    rows = _with_others(base, tables, about, alone, params.seed) if alone else base
+    rows = _with_others(base, tables, about, alone, params.seed)
+    rows = rows.union(_everyone(tables, snapshot))
     rows = keep(rows.mutate(day=rows.assigned_at.date()))
     days = {"usual_days": settings.outcome_days, "snapshot": snapshot}
     rows = keep(with_outcomes(rows, tables, windowed, **days))
@@ -99,7 +102,10 @@ def read_assignments(
         *before,
         *(c for c in (*features, *own) if c not in settings.segments or c in features),
     ]
-    encoded, covariates, notes = encode_covariates(rows, names, _column_name, level_name)
+    assigned = rows.campaign_id != EVERYONE
+    encoded, covariates, notes = encode_covariates(
+        rows, names, _column_name, level_name, seen=assigned
+    )
     segments = {f"of_{name}": encoded[name].cast("string") for name in settings.segments}
     encoded = keep(encoded.mutate(**segments))
     watched = None
@@ -119,7 +125,8 @@ def read_assignments(
         about_it = (each, mine, named, settings.outcome_days, months)
         trial = _trial(one, control, rows, covariates, tuple(segments), notes, *about_it)
         found += [trial] if trial is not None else []
-    return found
+    everyone = encoded.filter(encoded.campaign_id == EVERYONE)
+    return Trials(tuple(found), everyone.select("customer_id", *covariates))
 
 
 def _counted(rows: ir.Table, outcomes: Sequence[str]) -> pd.DataFrame:
@@ -130,6 +137,7 @@ def _counted(rows: ir.Table, outcomes: Sequence[str]) -> pd.DataFrame:
         least=chance.min(),
         most=chance.max(),
         lacking=chance.isnull().cast("int64").sum(),
+        told=rows.contacted.count(),
         **{f"n_{name}": rows[name].count() for name in outcomes},
     )
     order = ["campaign_id", ibis.desc("assigned"), "arm"]
@@ -242,6 +250,21 @@ def _with_others(
         )
         parts.append(others.select(**{c: others[c].cast(kind) for c, kind in _ROWS.items()}))
     return reduce(lambda one, other: one.union(other), parts)
+
+
+def _everyone(tables: Mapping[str, ir.Table], snapshot: dt.date) -> ir.Table:
+    """Return all customers as if they were assigned on the day after the snapshot."""
+    next_day = dt.datetime.combine(snapshot + dt.timedelta(days=1), dt.time())
+    ids = tables["transactions"].select("customer_id").distinct()
+    values = {
+        "campaign_id": ibis.literal(EVERYONE),
+        "customer_id": ids.customer_id,
+        "arm": ibis.literal(EVERYONE),
+        "assigned_at": ibis.literal(next_day),
+        "propensity": ibis.null("float64"),
+        "promised": ibis.null("float64"),
+    }
+    return ids.select(**{name: value.cast(_ROWS[name]) for name, value in values.items()})
 
 
 def _chosen(
@@ -371,6 +394,7 @@ def _trial(
             if key in about
         },
         (*notes, *told, *tell_unknown(assigned)),
+        bool(counted["told"].sum()),
         about["promised"] or None,
     )
 

@@ -21,6 +21,8 @@ def encode_covariates(
     names: Sequence[str],
     called: Callable[[str], Message | str] = lambda name: name,
     level: Callable[[str, str], Message | str] = lambda _, level: level,
+    *,
+    seen: ir.BooleanValue | None = None,
 ) -> tuple[ir.Table, dict[str, Message | str], list[Message]]:
     """Turn columns into numbers, none of them missing.
 
@@ -35,12 +37,15 @@ def encode_covariates(
     names : sequence of str
     called, level : callable
         What a reader calls a column, and one of its values.
+    seen : boolean expression, optional
+        Which rows tell means and values; all when left out.
 
     Returns
     -------
     table, dict of str to Message or str, list of Message
         `rows` with the new columns (floats), what each of them is called, and what was left out.
     """
+    learnt = rows if seen is None else rows.filter(seen)
     texts = [name for name in names if rows[name].type().is_string()]
     numbers = [
         name for name in names if rows[name].type().is_numeric() or rows[name].type().is_boolean()
@@ -52,7 +57,7 @@ def encode_covariates(
     ]
     columns: dict[str, ir.Value] = {}
     told: dict[str, Message | str] = {}
-    for name, (known, mean) in _means(rows, numbers).items():
+    for name, (known, mean) in _means(learnt, numbers).items():
         value = rows[name].cast("float64")
         value = value.isnan().ifelse(None, value) if rows[name].type().is_floating() else value
         columns[f"x_{name}"] = value.fill_null(mean)
@@ -61,7 +66,7 @@ def encode_covariates(
             columns[f"x_{name}:unknown"] = value.isnull().cast("float64")
             told[f"x_{name}:unknown"] = say("{column} not known", column=called(name))
     for name in texts:
-        levels = _levels(rows, name)
+        levels = _levels(learnt, name)
         if len(levels) > MOST_LEVELS:
             notes.append(
                 say(

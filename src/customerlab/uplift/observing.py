@@ -14,7 +14,7 @@ from customerlab.params import Params
 from customerlab.proposals import Proposals
 from customerlab.uplift.assigned import check_assigned, read_assignments
 from customerlab.uplift.prepared import check_experiment, read_experiment
-from customerlab.uplift.trials import Trial
+from customerlab.uplift.trials import Trials
 
 
 def check_trials(tables: Mapping[str, ir.Table], params: Params) -> None:
@@ -36,7 +36,7 @@ def observe_trials(
     params: Params,
     keep: Callable[[ir.Table], ir.Table],
     proposals: Sequence[Proposals] = (),
-) -> tuple[Trial, ...]:
+) -> Trials:
     """Return a client's trials: a prepared experiment's, or its campaigns' and our proposals'.
 
     Parameters
@@ -55,11 +55,11 @@ def observe_trials(
         As :func:`check_trials`, and when no arm is the control of a prepared experiment.
     """
     if "experiment" in tables:
-        return tuple(read_experiment(tables["experiment"], params.uplift_tests, keep))
+        return Trials(tuple(read_experiment(tables["experiment"], params.uplift_tests, keep)))
     lines = None
     if any(one.kind == "months" for one in params.uplift_tests.outcomes.values()):
         lines = keep(_stays(tables, params, keep))
-    return tuple(read_assignments(tables, params, keep, proposals=proposals, lines=lines))
+    return read_assignments(tables, params, keep, proposals=proposals, lines=lines)
 
 
 def _stays(

@@ -156,6 +156,7 @@ def _read_one(
         None,
         {},
         tuple(notes),
+        contact_known=bool(whole.contacted.count().execute()),
     )
 
 

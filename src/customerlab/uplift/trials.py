@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -75,8 +74,11 @@ class Trial:
         ``channel``, ``product``, ``contact_cost``, ``starts_on`` where known.
     notes : tuple of Message
         What was left out on the way, and why.
-    promised : dict of str to float
-        Of proposed actions: what the proposal promised, by arm, in all.
+    contact_known : bool
+        Whether ``contacted`` tells anything.
+    promised : dict of str to float or None
+        Of proposed actions: how much more of the main outcome the proposal promised, by arm, in
+        all.
     """
 
     id: str
@@ -93,6 +95,7 @@ class Trial:
     months: object | None
     about: dict[str, object]
     notes: tuple[Message, ...] = ()
+    contact_known: bool = False
     promised: dict[str, float] | None = None
 
     @property
@@ -104,6 +107,28 @@ class Trial:
     def main(self) -> Outcome:
         """The outcome that counts most: the first."""
         return self.outcomes[0]
+
+
+@dataclass(frozen=True)
+class Trials:
+    """All trials of a client.
+
+    Attributes
+    ----------
+    trials : tuple of Trial
+        The latest first.
+    everyone : table or None
+        All customers as they are known at the snapshot: ``customer_id`` and the covariates of the
+        trials. None for a prepared experiment, which knows only its own.
+    """
+
+    trials: tuple[Trial, ...]
+    everyone: ir.Table | None = None
+
+    @property
+    def drawn(self) -> tuple[Trial, ...]:
+        """Those with a control."""
+        return tuple(trial for trial in self.trials if trial.control is not None)
 
 
 def find_control(arms: Sequence[str], control: str | None) -> str | None:
@@ -128,29 +153,3 @@ def refuse_unknown(where: str, names: Sequence[str], known: Sequence[str]) -> No
                 f'uplift_tests.{where}: there is no "{name}"{nearest(name, known)}; there are: '
                 f"{', '.join(known) or 'none'}"
             )
-
-
-def prices_of(
-    trial: Trial, margin: Mapping[str, float] | None, cost: float | None, main: str
-) -> tuple[dict[str, float], float | None]:
-    """Return profit per unit of each outcome, and what a contact costs.
-
-    Parameters
-    ----------
-    trial : Trial
-    margin : mapping of str to float or None
-        By outcome; `main` stands for the trial's main one.
-    cost : float or None
-        The campaign's own is taken where none is given.
-    main : str
-    """
-    told = {
-        trial.main.name if name == main else name: each for name, each in (margin or {}).items()
-    }
-    own = trial.about.get("contact_cost")
-    return told, cost if cost is not None else None if own is None else float(own)  # type: ignore[arg-type]
-
-
-def as_day(value: object) -> dt.date | None:
-    """Return a day of a frame as a date; None where there is none."""
-    return None if value is None or value != value else value  # type: ignore[return-value]
