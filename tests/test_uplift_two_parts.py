@@ -81,11 +81,11 @@ def in_order():
 
 
 def test_intervals_cover_planted_parts():
-    """300 draws; truth by hand: 8 % and 12 % buy, lognormal purchases of mean 40 and 50."""
+    """200 draws; truth by hand: 8 % and 12 % buy, lognormal purchases of mean 40 and 50."""
     rng = np.random.default_rng(5)
     truth = {"more_buyers": 0.04 * 45, "larger_purchases": 10 * 0.10, "buyer": 10.0}
     covered = dict.fromkeys(truth, 0)
-    for _ in range(300):
+    for _ in range(200):
         arms = []
         for n, share, each in ((1500, 0.12, 50), (2500, 0.08, 40)):
             bought = (rng.random(n) < share).astype(float)
@@ -95,7 +95,7 @@ def test_intervals_cover_planted_parts():
         told = _compare_buyers(*(_buyers(one) for one in arms))
         for name, true in truth.items():
             covered[name] += told[f"{name}_low"] <= true <= told[f"{name}_high"]
-    low, high = scipy.stats.binom.ppf([0.0005 / 3, 1 - 0.0005 / 3], 300, 0.95)
+    low, high = scipy.stats.binom.ppf([0.0005 / 3, 1 - 0.0005 / 3], 200, 0.95)
     for name, times in covered.items():
         assert low <= times <= high, name
 

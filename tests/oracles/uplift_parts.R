@@ -68,7 +68,7 @@ rows$month <- pmax(1, ceiling(rows$time / 30))
 counts <- aggregate(n ~ rx + month + status, transform(rows, n = 1), sum)
 write.csv(data.frame(arm = counts$rx, duration = counts$month, left = counts$status, n = counts$n),
   paste0(here, "kept.csv"), row.names = FALSE, quote = FALSE)
-for (tau in c(12, 60, 80)) {
+for (tau in c(12, 80)) {
   fit <- summary(survfit(Surv(month, status) ~ rx, rows), rmean = tau)$table
   for (one in rownames(fit)) {
     name <- paste(sub("rx=", "", one), tau, sep = ".")

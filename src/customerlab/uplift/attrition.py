@@ -99,7 +99,7 @@ def check_attrition(
     CustomerlabError
         If more outcomes are known than customers were assigned, or a number is below 0.
     """
-    table = counts.groupby("arm", sort=False, as_index=False)[["n", "known"]].sum()
+    table = counts.groupby("arm", sort=False, as_index=False, dropna=False)[["n", "known"]].sum()
     table = table.astype({"n": "int64", "known": "int64"})
     table["missing"] = table["n"] - table["known"]
     wrong = table[(table["missing"] < 0) | (table["known"] < 0)]

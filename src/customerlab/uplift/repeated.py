@@ -154,7 +154,8 @@ def check_one_arm(counts: pd.DataFrame, *, weakens: tuple[str, ...] = ()) -> One
         See :class:`customerlab.findings.Check`.
     """
     sizes = ["n", "several_arms"]
-    table = counts.groupby("experiment", sort=False, as_index=False)[sizes].sum()
+    by = counts.groupby("experiment", sort=False, as_index=False, dropna=False)
+    table = by[sizes].sum()
     table["share"] = table["several_arms"] / table["n"].astype(float).where(table["n"] > 0)
     return OneArm(table[ONE_ARM], weakens)
 
