@@ -303,6 +303,25 @@ def test_without_contact_reach_stays_in_the_effect(campaigns):
     assert found.row("groups")[["change", "low", "high"]].tolist() == [0, 0, 0]  # the same mix
 
 
+def test_parts_add_up_whatever_groups_and_arms_there_were():
+    rng = np.random.default_rng(8)
+    told = dict.fromkeys(PARTS[:4], 0)
+    for _ in range(25):
+        both = [{}, {}]
+        for one in both:
+            for g in "abc":
+                arms = [arm for arm in ("mail", "sms") if rng.random() < 0.8]
+                sent = {arm: shares(rng.integers(20, 400), *rng.random(2)) for arm in arms}
+                one[g] = {"none": shares(rng.integers(20, 400), rng.random())} | sent
+        found = explain_change(*both, control="none", outcome="bought", contacted="reached")
+        assert adds_up(found)
+        gap = found.campaigns["effect"].diff().iloc[1]
+        assert found.row("all")["change"] == pytest.approx(gap, abs=1e-12)
+        for part in told:
+            told[part] += found.row(part)["why_not"] is None
+    assert min(told.values()) > 0 and told["arms"] < 25 and told["groups"] < 25
+
+
 def test_small_groups_join_the_next_smallest():
     def campaign(n):
         return {g: {"none": shares(500, 0.1), "mail": shares(m, 0.3)} for g, m in n.items()}
@@ -384,7 +403,7 @@ def test_a_plan_of_one_number_moves_the_interval():
         assert row["difference_high"] == pytest.approx(seen["high"] - planned)
     assert table["verdict"].tolist() == ["less", "more", "open"]
     words = [Words("en")(text) for text in table["text"]]
-    assert "did less than planned. Planned were 15.00 percentage points over none" in words[0]
+    assert "did less than planned. The plan was 15.00 percentage points over none" in words[0]
     assert "did more than planned" in words[1] and "fits the plan." in words[2]
     none = compare_with_plan(effects(0.101), plans.tail(1).assign(planned=0.01)).table
     assert "too small to judge the plan" in str(none["text"].iloc[0])

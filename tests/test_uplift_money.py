@@ -63,7 +63,7 @@ def test_hillstroms_profit_and_cost_per_purchase_are_those_of_r(shared_data):
             cac = money.row(arm, "conversion")[f"cac{end}"]
             assert cac == pytest.approx(told[f"{arm}.cac{end}"], rel=1e-9)
     assert money.row("Mens E-Mail", "spend")["profit_per_contact_low"] > 0
-    assert "earns money by spend" in str(money.row("Mens E-Mail", "spend")["text"])
+    assert "earns money through spend" in str(money.row("Mens E-Mail", "spend")["text"])
     assert "is not sure" in str(money.row("Womens E-Mail", "spend")["text"])
     assert ENGLISH(money.text).startswith("After the cost of contact 1 of 2 comparisons surely")
 

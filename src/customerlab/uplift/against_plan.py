@@ -124,25 +124,25 @@ def _say(row: Mapping[str, Any], control: str) -> Message:
     told["planned"] = say_number(row["planned"], unit)
     if row["verdict"] == "less":
         return say(
-            "{outcome}: {arm} did less than planned. Planned were {planned} over "
+            "{outcome}: {arm} did less than planned. The plan was {planned} over "
             "{control}, seen {seen}: a difference of {gap}.",
             **told,
         )
     if row["verdict"] == "more":
         return say(
-            "{outcome}: {arm} did more than planned. Planned were {planned} over "
+            "{outcome}: {arm} did more than planned. The plan was {planned} over "
             "{control}, seen {seen}: a difference of {gap}.",
             **told,
         )
     if row["low"] <= 0 <= row["high"]:
         return say(
-            "{outcome}: the test of {arm} was too small to judge the plan: planned were "
+            "{outcome}: the test of {arm} was too small to judge the plan, which was "
             "{planned} over {control}, seen {seen}, which fits the plan and no effect at "
             "all.",
             **told,
         )
     return say(
-        "{outcome}: what {arm} did fits the plan. Planned were {planned} over {control}, "
+        "{outcome}: what {arm} did fits the plan. The plan was {planned} over {control}, "
         "seen {seen}.",
         **told,
     )

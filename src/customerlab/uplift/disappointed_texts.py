@@ -85,8 +85,8 @@ def say_change(change: Change, min_cell: int = 1) -> Message:
         )
     else:
         first = say(
-            "{outcome}: it is not sure that {later} did other than {earlier}: its effect per "
-            "customer assigned changed by {change}, which may be chance.",
+            "{outcome}: it is not sure that {later} did worse or better than {earlier}: its effect "
+            "per customer assigned changed by {change}, which may be chance.",
             **told,
         )
     return say("{first} {second} {third}", first=first, second=_sure(change), third=_open(change))

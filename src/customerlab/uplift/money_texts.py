@@ -30,7 +30,8 @@ def say_money(row: Mapping[str, Any], control: str) -> Message:
     told = {"arm": row["arm"], "outcome": row["outcome"], "control": control}
     if row["status"] == "not_enough_data":
         return say(
-            "Not enough data to say whether {arm} earns money by {outcome}, against {control}.",
+            "Not enough data to say whether {arm} earns money through {outcome}, against "
+            "{control}.",
             **told,
         )
     parts = [_say_profit(row, told)]
@@ -51,14 +52,14 @@ def _say_profit(row: Mapping[str, Any], told: Mapping[str, Any]) -> Message:
     if pd.isna(row["cost"]):
         if row["break_even_cost_low"] > 0:
             return say(
-                "What a contact with {arm} costs is not known. By {outcome} it earns as long as a "
-                "contact costs less than {worth:money} (95 % interval {worth_low:money} to "
+                "What a contact with {arm} costs is not known. Through {outcome} it earns as long "
+                "as a contact costs less than {worth:money} (95 % interval {worth_low:money} to "
                 "{worth_high:money}).",
                 **told,
             )
         return say(
-            "What a contact with {arm} costs is not known. By {outcome} it is not sure to bring "
-            "in anything: {worth:money} per customer (95 % interval {worth_low:money} to "
+            "What a contact with {arm} costs is not known. Through {outcome} it is not sure to "
+            "bring in anything: {worth:money} per customer (95 % interval {worth_low:money} to "
             "{worth_high:money}), so it is not sure to pay at any cost.",
             **told,
         )
@@ -66,22 +67,22 @@ def _say_profit(row: Mapping[str, Any], told: Mapping[str, Any]) -> Message:
     told |= {"low": row["profit_per_contact_low"], "high": row["profit_per_contact_high"]}
     if row["profit_per_contact_low"] > 0:
         return say(
-            "{arm} earns money by {outcome}: {each:money} per customer contacted after its cost of "
-            "{cost:money} (95 % interval {low:money} to {high:money}), {all:money} in all. It pays "
-            "as long as a contact costs less than {worth:money}.",
+            "{arm} earns money through {outcome}: {each:money} per customer assigned after its "
+            "cost of {cost:money} (95 % interval {low:money} to {high:money}), {all:money} in all. "
+            "It pays as long as a contact costs less than {worth:money}.",
             **told,
         )
     if row["profit_per_contact_high"] < 0:
         return say(
-            "{arm} loses money by {outcome}: {each:money} per customer contacted after its cost of "
-            "{cost:money} (95 % interval {low:money} to {high:money}), {all:money} in all. What a "
-            "contact brings in is {worth:money}.",
+            "{arm} loses money through {outcome}: {each:money} per customer assigned after its "
+            "cost of {cost:money} (95 % interval {low:money} to {high:money}), {all:money} in all. "
+            "What a contact brings in is {worth:money}.",
             **told,
         )
     return say(
-        "Whether {arm} earns money by {outcome} is not sure: {each:money} per customer contacted "
-        "after its cost of {cost:money} (95 % interval {low:money} to {high:money}). It breaks "
-        "even where a contact costs {worth:money} ({worth_low:money} to {worth_high:money}).",
+        "Whether {arm} earns money through {outcome} is not sure: {each:money} per customer "
+        "assigned after its cost of {cost:money} (95 % interval {low:money} to {high:money}). It "
+        "breaks even where a contact costs {worth:money} ({worth_low:money} to {worth_high:money}).",
         **told,
     )
 
@@ -91,7 +92,8 @@ def _say_cost_per_one(row: Mapping[str, Any], told: Mapping[str, Any]) -> Messag
     told = {**told, "cac": row["cac"], "low": row["cac_low"], "high": row["cac_high"]}
     if pd.isna(row["cac_low"]):
         return say(
-            "It surely wins no customer for {outcome}: there is no cost per one won.", **told
+            "Contact surely does not bring about more {outcome}: no cost per one can be told.",
+            **told,
         )
     if pd.isna(row["cac_high"]):
         return say(
@@ -134,7 +136,7 @@ def say_all_money(table: pd.DataFrame) -> Message:
 
 
 def profit_finding(money: Money, arm: str, outcome: str, suffix: str, min_cell: int = 1) -> Finding:
-    """Return ``uplift_tests.profit_<suffix>``: money per customer contacted.
+    """Return ``uplift_tests.profit_<suffix>``: money per customer assigned.
 
     Supported only if it surely earns, or surely loses. Without numbers where margin or cost are
     unknown, or where they would tell of fewer than `min_cell` customers.
