@@ -128,7 +128,7 @@ def compare_segments(
     Effects :math:`y_j` of known variance :math:`V_j` (Welch's) have true effects that are normal
     with mean :math:`\mu` and spread :math:`\tau`, both with flat priors (Gelman and others,
     Bayesian Data Analysis, ch. 5). An estimate of :math:`\tau` is often 0 although segments
-    differ, and intervals that take it for the truth are too short; so all that it can be is weighed.
+    differ, and intervals that take it for the truth are too short; so all are weighed.
     That takes three segments; of two, each keeps its own effect. Intervals hold the segments' true
     effects on average over segments (in trials with 3, 5 and 10 segments and any spread 94 to
     99 %), not each: one that truly is far from all others is drawn too far.
