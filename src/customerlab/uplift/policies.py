@@ -24,6 +24,7 @@ RULES: dict[str, Message] = {
     "everybody": say("contact everybody"),
     "best_share": say("contact the best share by predicted uplift"),
     "above_cost": say("contact all whose predicted gain exceeds the cost"),
+    "budget": say("contact the best share that the budget pays for"),
 }
 COLUMNS = ["rule", "share", "value", "low", "high", "gain", "gain_low", "gain_high"]
 COLUMNS += ["difference", "difference_low", "difference_high"]
@@ -37,10 +38,11 @@ class Policies:
     Attributes
     ----------
     table : DataFrame
-        One row per ``rule`` of :data:`RULES`: ``share`` of the judging half that is contacted,
-        ``value`` (margin from all outcomes less cost of contact) with its 95 % interval ``low``
-        to ``high``; ``gain`` over contacting nobody, ``difference`` to the simple rule, and
-        ``over_everybody``, each over the same customers, with ``_low`` and ``_high``. No rows
+        One row per ``rule`` of :data:`RULES` (``budget`` only where one was given): ``share`` of
+        the judging half that is contacted, ``value`` (margin from all outcomes less cost of
+        contact) with its 95 % interval ``low`` to ``high``; ``gain`` over contacting nobody,
+        ``difference`` to the simple rule, and ``over_everybody``, each over the same customers,
+        with ``_low`` and ``_high``. No rows
         where nothing can be said.
     share : float
         The best share to contact, chosen on the other half; missing where there is no order.
@@ -48,6 +50,10 @@ class Policies:
         The least priority that it contacts.
     chosen : str
         Of the two rules that target, the one better on the choosing half; empty without any.
+    affordable : float
+        The share of the customers that the budget pays for, at most 1; missing without a budget.
+    budget_threshold : float
+        The least priority that the rule ``budget`` contacts; missing where it contacts nobody.
     simple : str
         ``nobody`` or ``everybody``: the better one on the choosing half.
     tells_apart : bool
@@ -71,6 +77,8 @@ class Policies:
     status: Status
     called: Message | str
     why_not: Message | None = None
+    affordable: float = float("nan")
+    budget_threshold: float = float("nan")
 
     def row(self, rule: str) -> pd.Series:
         """Return the row of a rule."""
@@ -105,6 +113,8 @@ def judge_policies(
     cost: float,
     rng: np.random.Generator,
     half: np.ndarray | None = None,
+    budget: float | None = None,
+    customers: int | None = None,
 ) -> Policies:
     """Choose whom to contact on one half of the customers, and judge that on the other.
 
@@ -130,14 +140,20 @@ def judge_policies(
         Draws the halves.
     half : array of bool, shape (n,), optional
         The half on which the rule is chosen; drawn when left out.
+    budget : float, optional
+        Money there is for contacts.
+    customers : int, optional
+        How many the budget is for; those who are scored when left out. They must be alike to those.
 
     Raises
     ------
     ValueError
-        When a priority is missing, lengths differ, or margin or cost is not an amount.
+        When a priority is missing, lengths differ, or margin, cost or budget is not an amount.
     """
     if not (0 < margin < np.inf and 0 <= cost < np.inf):
         raise ValueError("margin must be above 0 and cost not below: amounts of money")
+    if budget is not None and not 0 <= budget < np.inf:
+        raise ValueError("budget must not be below 0: an amount of money")
     ordered(scores, priority)  # raises where it is none
     priority = np.asarray(priority, dtype=float)
     if half is None:
@@ -171,6 +187,12 @@ def judge_policies(
     if not np.isnan(threshold):
         rules["best_share"] = priority >= threshold
     rules["above_cost"] = above
+    affordable = least = float("nan")
+    if budget is not None:
+        whole = cost * (scores.n if customers is None else customers)
+        affordable = min(1.0, budget / whole) if whole > 0 else 1.0
+        least = _best_within(won, priority[half], affordable)
+        rules["budget"] = priority >= least  # nobody where that is missing
     table = pd.DataFrame(
         [
             (rule, *_judge(judged, who[~half], rules[simple][~half], margin, cost))
@@ -180,7 +202,9 @@ def judge_policies(
     )
     share = float(rules["best_share"][~half].mean()) if "best_share" in rules else float("nan")
     return Policies(
-        table, share, threshold, chosen, simple, *about, status_of(carried), ranking.called
+        *(table, share, threshold, chosen, simple, *about, status_of(carried), ranking.called),
+        affordable=affordable,
+        budget_threshold=least,
     )
 
 
@@ -194,6 +218,24 @@ def _best_threshold(won: np.ndarray, priority: np.ndarray) -> float:
     asked = np.unique(falling[last])
     asked = asked[asked > falling[-1]][::-1]
     if not len(asked):
+        return float("nan")
+    return float(asked[np.argmax([(won * (priority >= one)).sum() for one in asked])])
+
+
+def _best_within(won: np.ndarray, priority: np.ndarray, affordable: float) -> float:
+    """Return the least priority to contact that wins most, of those that can be afforded.
+
+    Missing where nobody can be: those of equal priority are contacted together.
+    """
+    falling = np.sort(priority)[::-1]
+    shares = np.append(SHARES[affordable > SHARES], affordable)
+    last = np.floor(np.round(shares * len(falling), 6)).astype(int) - 1
+    asked = [
+        one
+        for one in np.unique(falling[last[last >= 0]])[::-1]
+        if (priority >= one).mean() <= affordable + 1e-9
+    ]
+    if not asked:
         return float("nan")
     return float(asked[np.argmax([(won * (priority >= one)).sum() for one in asked])])
 

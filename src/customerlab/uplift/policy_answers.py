@@ -46,6 +46,57 @@ def best_policy(policies: Policies) -> Finding:
     )
 
 
+def within_budget(policies: Policies) -> Finding | None:
+    """Return ``uplift_tests.within_budget``: money per customer of all over contacting nobody.
+
+    Supported if that is surely a gain and the order surely tells customers apart. None without a
+    budget, or where it pays for everybody.
+    """
+    if policies.why_not is not None or not policies.affordable < 1:
+        return None
+    row = policies.row("budget")
+    told = {"called": policies.called, "affordable": policies.affordable}
+    if not row["share"] > 0:
+        text = say(
+            "The budget pays for nobody who can be picked ({called}).", called=policies.called
+        )
+        return Finding("uplift_tests.within_budget", text, n=policies.n, status="weak")
+    numbers = _numbers(policies, "budget", "gain")
+    told |= {"share": float(row["share"]), "gain": numbers[0], "low": numbers[1]}
+    # as many drawn by lot gain their part of what all would gain
+    told |= {"high": numbers[2], "lot": float(row["share"] * policies.row("everybody")["gain"])}
+    if policies.tells_apart and numbers[1] > 0:
+        text = say(
+            "The budget pays for {affordable:percent0} of the customers ({called}). Contact the "
+            "{share:percent0} foretold to be moved most: per customer of all that gains "
+            "{gain:money} (95 % interval {low:money} to {high:money}); as many drawn by lot would "
+            "gain {lot:money}.",
+            **told,
+        )
+    elif policies.tells_apart:
+        text = say(
+            "The budget pays for {affordable:percent0} of the customers ({called}), but contacting "
+            "the {share:percent0} foretold to be moved most does not surely gain: per customer of "
+            "all {gain:money} (95 % interval {low:money} to {high:money}).",
+            **told,
+        )
+    else:
+        text = say(
+            "The budget pays for {affordable:percent0} of the customers ({called}). Whom to pick "
+            "is not known, so draw them by lot if contact pays at all: {share:percent0} drawn so "
+            "would gain {lot:money} per customer of all.",
+            **told,
+        )
+        value = told["lot"]
+        everybody = _numbers(policies, "everybody", "gain")
+        numbers = (value, *(float(row["share"]) * end for end in everybody[1:]))
+    sure = policies.tells_apart and numbers[1] > 0
+    status = _status(policies, sure)
+    return Finding(
+        "uplift_tests.within_budget", text, *numbers, unit="money", n=policies.n, status=status
+    )
+
+
 def _numbers(policies: Policies, rule: str, column: str) -> tuple[float, float, float]:
     row = policies.row(rule)
     return tuple(float(row[name]) for name in (column, f"{column}_low", f"{column}_high"))
