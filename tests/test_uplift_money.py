@@ -14,7 +14,7 @@ from customerlab.messages import ENGLISH, Words
 from customerlab.uplift import average
 from customerlab.uplift.average import Effects, compare_arms
 from customerlab.uplift.money import AMOUNTS, COLUMNS, price_effects
-from customerlab.uplift.money_texts import money_to_show, profit_finding
+from customerlab.uplift.money_texts import cost_per_one_finding, money_to_show, profit_finding
 from customerlab.uplift.sums import ArmSums
 
 ORACLES = Path(__file__).parent / "oracles"
@@ -220,6 +220,14 @@ def test_small_and_empty_arms_and_looks_too_early_get_words():
         cost=0.5,
     )
     assert few.table["status"].iloc[0] == "weak"  # 44 purchases
+    rare = price_effects(
+        compare_arms(
+            {"none": shares(20, 4), "few": arms["few"]}, control="none", outcomes=["bought"]
+        ),
+        margin=10,
+        cost=0.5,
+    )
+    assert profit_finding(rare, "few", "bought", "few").value is None  # eight purchases
     hidden = profit_finding(few, "few", "bought", "few", min_cell=10)
     assert hidden.value is None and "not shown" in str(hidden.text)
     shown = money_to_show(money, 30).set_index("arm")
@@ -244,3 +252,29 @@ def test_a_finding_is_supported_only_if_it_surely_earns_or_loses():
         assert (finding.status, finding.n, finding.unit) == (status, 1000, "money")
         assert words in Words("en", "CNY", 10)(finding.text)
         assert finding.low == pytest.approx(10 * low - cost)
+
+
+def test_the_cost_per_one_is_supported_only_if_some_are_surely_won():
+    for low, high, status, numbers, words in (
+        (
+            0.05,
+            0.15,
+            "supported",
+            (20, 40 / 3, 40),
+            "One more bought brought about by e-mail costs",
+        ),
+        (-0.05, 0.25, "weak", (None,) * 3, "no upper limit"),
+        (-0.2, -0.1, "supported", (None,) * 3, "surely does not bring about more bought"),
+    ):
+        money = price_effects(
+            effects(effect=(low + high) / 2, low=low, high=high), margin=1, cost=2
+        )
+        finding = cost_per_one_finding(money, "e-mail", "bought", "e_mail", min_cell=10)
+        assert (finding.id, finding.status) == ("uplift_tests.cac_e_mail", status)
+        assert words in ENGLISH(finding.text)
+        assert (finding.value, finding.low, finding.high) == pytest.approx(numbers)
+    costly = price_effects(effects(effect=0.1, low=0.05, high=0.15), margin=-1, cost=2)
+    finding = cost_per_one_finding(costly, "e-mail", "bought", "e_mail")
+    assert (finding.value, finding.status) == (None, "not_enough_data")
+    hidden = cost_per_one_finding(money, "e-mail", "bought", "e_mail", min_cell=500)
+    assert hidden.value is None and "not shown" in str(hidden.text)

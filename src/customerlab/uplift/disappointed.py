@@ -106,7 +106,8 @@ def explain_change(
     Who was sent what is a fact; who was reached and what they did is chance: shares of groups and
     arms are taken as they are, means with their variances, by the delta method with
     Satterthwaite's degrees of freedom. The campaigns' customers are taken to be drawn apart.
-    Groups with fewer than 30 customers in an arm are put together, the smallest first. That only
+    Groups with fewer than 30 customers in an arm are put together, the smallest first: between
+    those the control's share should not differ, else their customers are compared unlike. That only
     contact can have an effect is assumed where reach is split off, nowhere else.
 
     Parameters

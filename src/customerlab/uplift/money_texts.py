@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from customerlab.findings import STATUSES, Finding
@@ -82,7 +83,8 @@ def _say_profit(row: Mapping[str, Any], told: Mapping[str, Any]) -> Message:
     return say(
         "Whether {arm} earns money through {outcome} is not sure: {each:money} per customer "
         "assigned after its cost of {cost:money} (95 % interval {low:money} to {high:money}). It "
-        "breaks even where a contact costs {worth:money} ({worth_low:money} to {worth_high:money}).",
+        "breaks even where a contact costs {worth:money} ({worth_low:money} to "
+        "{worth_high:money}).",
         **told,
     )
 
@@ -92,17 +94,17 @@ def _say_cost_per_one(row: Mapping[str, Any], told: Mapping[str, Any]) -> Messag
     told = {**told, "cac": row["cac"], "low": row["cac_low"], "high": row["cac_high"]}
     if pd.isna(row["cac_low"]):
         return say(
-            "Contact surely does not bring about more {outcome}: no cost per one can be told.",
+            "{arm} surely does not bring about more {outcome}: no cost per one can be told.",
             **told,
         )
     if pd.isna(row["cac_high"]):
         return say(
-            "One more {outcome} brought about by contact costs at least {low:money}; there is no "
+            "One more {outcome} brought about by {arm} costs at least {low:money}; there is no "
             "upper limit, for perhaps there is none more.",
             **told,
         )
     return say(
-        "One more {outcome} brought about by contact costs {cac:money} ({low:money} to "
+        "One more {outcome} brought about by {arm} costs {cac:money} ({low:money} to "
         "{high:money}).",
         **told,
     )
@@ -150,20 +152,63 @@ def profit_finding(money: Money, arm: str, outcome: str, suffix: str, min_cell: 
     min_cell : int
     """
     row = money.row(arm, outcome)
-    few = bool(few_behind(row.to_frame().T, min_cell)[0])
-    names = ("profit_per_contact", "profit_per_contact_low", "profit_per_contact_high")
-    numbers = [float(row[name]) for name in names]
-    status, text = row["status"], row["text"]
-    if few and row["why_not"] is None:
-        text = _hidden(row, money.control)
-    if few or status == "not_enough_data" or pd.isna(numbers[0]):
-        numbers = [None] * 3
+    numbers = _numbers(row, "profit_per_contact")
+    known, sure = not np.isnan(numbers[1]), not numbers[1] <= 0 <= numbers[2]
+    name, text = f"uplift_tests.profit_{suffix}", row["text"]
+    return _finding(money, row, name, numbers, text, known=known, sure=sure, min_cell=min_cell)
+
+
+def cost_per_one_finding(
+    money: Money, arm: str, outcome: str, suffix: str, min_cell: int = 1
+) -> Finding:
+    """Return ``uplift_tests.cac_<suffix>``: cost per customer won, of a 0/1 outcome.
+
+    Supported only if customers are surely won, or surely not; without numbers unless surely won.
+
+    Parameters
+    ----------
+    money : Money
+    arm, outcome, suffix, min_cell
+        As for :func:`profit_finding`.
+    """
+    row = money.row(arm, outcome)
+    numbers, text = _numbers(row, "cac"), row["text"]
+    known = row["cost"] > 0 and row["binary"] and not row["margin"] < 0
+    known = bool(known and row["status"] != "not_enough_data")
+    if known:
+        text = _say_cost_per_one(row, {"arm": arm, "outcome": outcome})
+    sure = not np.isnan(numbers[2]) or np.isnan(numbers[1])
+    name = f"uplift_tests.cac_{suffix}"
+    return _finding(money, row, name, numbers, text, known=known, sure=sure, min_cell=min_cell)
+
+
+def _numbers(row: pd.Series, name: str) -> list[float]:
+    return [float(row[f"{name}{end}"]) for end in ("", "_low", "_high")]
+
+
+def _finding(
+    money: Money,
+    row: pd.Series,
+    name: str,
+    numbers: list[float],
+    text: Message,
+    *,
+    known: bool,
+    sure: bool,
+    min_cell: int,
+) -> Finding:
+    """Return a finding; without numbers where one lacks or they tell of too few customers."""
+    status = row["status"]
+    if few_behind(row.to_frame().T, min_cell)[0] and row["why_not"] is None:
+        known, text = False, _hidden(row, money.control)
+    if not known:
         status = "not_enough_data"
-    elif status == "supported" and numbers[1] <= 0 <= numbers[2]:
+    elif status == "supported" and not sure:
         status = "weak"
-    id_ = f"uplift_tests.profit_{suffix}"
+    lacking = status == "not_enough_data" or np.isnan(numbers).any()
+    told = [None] * 3 if lacking else numbers
     n = int(row["n"]) if row["n"] >= min_cell else None
-    return Finding(id_, text, *numbers, unit="money", n=n, status=status)
+    return Finding(name, text, *told, unit="money", n=n, status=status)
 
 
 def money_to_show(money: Money, min_cell: int) -> pd.DataFrame:
