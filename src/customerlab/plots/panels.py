@@ -132,12 +132,13 @@ def paint_panels(
         rows += [Row(line.name, line.value) for line in panel.lines]
         rows += [Row("", heading=True)]  # the numbers of the axis
     places = list(_legend_places(canvas, legend))
-    top = places[-1][2] + _LINE / 2 + 6 if places else 0.0
+    top = places[-1][2] + (len(places[-1][1]) - 0.5) * _LINE + 6 if places else 0.0
     axes, y = lay_rows(canvas, rows, top=top)
     sheet = canvas.figure.axes[0]
-    for (pen, _), (x, text, at) in zip(legend, places, strict=True):
+    for (pen, _), (x, lines, at) in zip(legend, places, strict=True):
         _mark(sheet, x + 6, at, pen)
-        sheet.text(x + 18, at, text, va="center_baseline")
+        for i, text in enumerate(lines):
+            sheet.text(x + 18, at + i * _LINE, text, va="center_baseline")
     first = 0
     for panel in panels:
         last = first + len(panel.lines) + 1
@@ -148,15 +149,16 @@ def paint_panels(
 
 def _legend_places(
     canvas: Canvas, legend: Sequence[tuple[Pen, Message | str]]
-) -> Iterator[tuple[float, str, float]]:
-    """Return where each name of the legend stands; a new line where one is full."""
-    x, y = 0.0, _LINE / 2
+) -> Iterator[tuple[float, list[str], float]]:
+    """Return where each name of the legend stands, in its lines; a new line where one is full."""
+    x, y, high = 0.0, _LINE / 2, 1
     for _, name in legend:
-        text = canvas.labels(name)
-        width = 18 + text_width(text)
+        lines = canvas.lines(name, canvas.width - 18)
+        width = 18 + max(map(text_width, lines))
         if x and x + width > canvas.width:
-            x, y = 0.0, y + _LINE
-        yield x, text, y
+            x, y = 0.0, y + high * _LINE
+        high = len(lines)
+        yield x, lines, y
         x += width + 20
 
 
@@ -193,7 +195,7 @@ def _paint_panel(canvas: Canvas, axes: Axes, panel: Panel, y: Sequence[float]) -
         style = {"color": WARN, "lw": 1.3, "linestyle": (0, (4, 3))}
         axes.vlines([x] * len(spans), *zip(*spans, strict=True), **style)
     for line, middle in zip(panel.lines, y[1:-1], strict=True):
-        apart = min(10.0, _HIGH / max(len(line.marks), 1))
+        apart = min(10.0, 16.0 / max(len(line.marks) - 1, 1))
         if line.bar:
             start, end = across(0.0), across(line.marks[0].value)
             axes.barh(middle, end - start, left=start, height=16, color=line.bar)
@@ -224,7 +226,7 @@ def _mark(axes: Axes, x: float, y: float, pen: Pen) -> None:
 def alt_of(panels: Sequence[Panel], words: Words) -> Message:
     """Return the rows of all panels in words, for who cannot see them."""
     texts = []
-    for panel in panels:
+    for panel in (panel for panel in panels if panel.lines):
         rows = [words(say("{name}: {value}", name=x.name, value=x.value)) for x in panel.lines]
         joined = words(say("; ")).join(rows)
         texts.append(words(say("{name}: {value}", name=panel.heading, value=joined)))

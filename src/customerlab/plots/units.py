@@ -30,7 +30,9 @@ class Unit:
     def tell(self, value: float, words: Words) -> Message | str:
         """Return a number, already in this unit, with the unit's name."""
         if self.kind == "points":
-            text = words.format(value, "number2" if abs(value) < 1 else "number1")
+            size = abs(value)
+            spec = "number1" if size >= 1 else "number2" if size >= 0.1 else decimals(size)
+            text = words.format(value, spec)
             return say("{value} percentage points", value=text)
         if self.kind == "money":
             return words.format(value, "money")
@@ -46,8 +48,10 @@ class Unit:
 
     def spec(self, numbers: Iterable[float]) -> str:
         """Return the format in which all these numbers, in this unit, are written alike."""
-        known = [abs(x) for x in numbers if math.isfinite(x)]
-        return "number2" if self.kind == "money" else decimals(max(known, default=0.0))
+        largest = max((abs(x) for x in numbers if math.isfinite(x)), default=0.0)
+        if self.kind == "money":
+            return "number2" if largest < 1000 else "number0"
+        return decimals(largest)
 
 
 def tell_range(numbers: Sequence[float], spec: str, words: Words) -> Message | str:

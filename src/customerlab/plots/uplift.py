@@ -160,8 +160,9 @@ def covariate_balance(
     ----------
     table : DataFrame
         ``covariate`` and ``arm`` (text or message), ``smd``: see
-        :attr:`customerlab.uplift.health.Balance.table`. ``chance``, if there: how far a draw by
-        lot lets 95 % of such differences go, ``1.96 * sqrt(1 / n + 1 / control_n)``.
+        :attr:`customerlab.uplift.health.Balance.table`. ``chance``: how far a draw by lot lets
+        95 % of such differences go; ``1.96 * sqrt(1 / n + 1 / control_n)`` where the table has
+        ``n`` and ``control_n`` instead, not drawn where it has neither.
     words : Words
     title : Message or str, optional
 
@@ -181,7 +182,7 @@ def covariate_balance(
         marks = tuple(Mark(x.smd, pen=pens[words(x.arm)]) for x in part.itertuples())
         values = [words.format(x, "number2") for x in part["smd"]]
         lines.append(Line(part["covariate"].iloc[0], marks, " · ".join(values)))
-    lots = float(shown["chance"].max()) if "chance" in shown and len(shown) else 0.0
+    lots = _by_lot(shown)
     heading = say("Difference to the control, in standard deviations")
     panels = [Panel(heading, lines, band=SMALL, dashed=lots)]
     subtitle = say(
@@ -209,6 +210,16 @@ def covariate_balance(
         subtitle=subtitle,
         alt=alt_of(panels, words),
     )
+
+
+def _by_lot(shown: pd.DataFrame) -> float:
+    """Return how far lots let 95 % of the differences go in the smallest arm; 0 if not known."""
+    ends = shown.get("chance", pd.Series(dtype=float))
+    if "chance" not in shown and {"n", "control_n"} <= set(shown.columns):
+        n, control = (pd.to_numeric(shown[x], errors="coerce") for x in ("n", "control_n"))
+        ends = 1.96 * (1 / n[n > 0] + 1 / control[control > 0]) ** 0.5
+    largest = ends.max()
+    return float(largest) if pd.notna(largest) else 0.0
 
 
 def _balance_title(shown: pd.DataFrame, order: Sequence[str]) -> Message:

@@ -20,7 +20,7 @@ from customerlab.plots.units import Unit, unit_of
 
 @dataclass(frozen=True)
 class _Frame:
-    """Titles of the axes, and what is written below: places and texts."""
+    """Titles of the axes, and what is written below."""
 
     height: Message
     across: Message
@@ -38,11 +38,11 @@ def uplift_curve(
     ----------
     table : DataFrame
         :attr:`customerlab.uplift.ranking.Ranking.table`: ``share``, ``gain``, ``low``, ``high``,
-        ``random``. ``binary`` and ``money``, if there, tell the unit of the outcome.
+        ``random``, ``toc_low``. ``binary`` and ``money``, if there, tell the unit of the outcome.
     words : Words
     title : Message or str, optional
-        What the figure shows; the numbers at the share that the curve is highest above the random
-        order when left out.
+        When left out, the gain at the share where the curve is highest above the random order, if
+        it surely is above it there.
 
     Returns
     -------
@@ -51,8 +51,9 @@ def uplift_curve(
     """
     unit = unit_of(table)
     names = ["share", "gain", "low", "high", "random"]
-    shown = known_rows(table, names)[names].sort_values("share")
-    start = pd.DataFrame([dict.fromkeys(names, 0.0)])  # nobody contacted, nothing gained
+    shown = known_rows(table, [*names, "toc_low"]).sort_values("share")
+    shown = shown[names].assign(sure=shown["toc_low"] > 0)
+    start = pd.DataFrame([dict.fromkeys(names, 0.0) | {"sure": False}])  # nobody, nothing gained
     shown = pd.concat([start, shown], ignore_index=True) if len(shown) else shown
     scaled = shown.assign(**{name: unit.factor * shown[name] for name in names[1:]})
     legend = [say("the most moved by the forecast first"), say("in random order")]
@@ -100,6 +101,8 @@ def _curve_title(scaled: pd.DataFrame, unit: Unit, words: Words) -> Message:
     if above.empty or above.max() <= 0:
         return say("The order gains no more than a random one.")
     row = scaled.loc[above.idxmax()]
+    if not row["sure"]:
+        return say("It is not sure that the order gains more than a random one.")
     told = {
         "share": row["share"],
         "gain": unit.tell(row["gain"], words),
@@ -222,6 +225,8 @@ def _paint_band(
     span = (x[-1] - begins) or 1.0
     axes.set(xlim=(begins, begins + span), ylim=(bottom - room, highest + room))
     axes.fill_between(x, low, high, color=TINTS[3], alpha=0.75, lw=0)
+    if len(x) == 1:  # a band of no width
+        axes.vlines(x, low, high, color=TINTS[2], lw=6)
     axes.plot(x, value, color=ACCENT, lw=2, marker="o" if dots else None, ms=5, clip_on=False)
     if random is not None:
         axes.plot(x, random, color=WARN, lw=2, linestyle=(0, (5, 2)))

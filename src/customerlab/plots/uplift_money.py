@@ -22,7 +22,7 @@ from customerlab.plots.panels import (
 from customerlab.plots.units import Unit, tell_range, unit_of
 from customerlab.uplift.policies import RULES
 
-_PART = Pen(INK)
+_PART, _ALL = Pen(INK), say("all together")
 
 
 def policy_values(
@@ -45,6 +45,7 @@ def policy_values(
         A filled dot where the gain, or the loss, is sure; a hollow one where it is not.
     """
     shown = known_rows(table, ["share", "gain", "gain_low", "gain_high"])
+    spec = Unit("money").spec(shown[["gain_low", "gain_high"]].to_numpy().ravel())
     lines = []
     for row in shown.itertuples():
         told = {"rule": RULES.get(row.rule, row.rule), "share": row.share}
@@ -56,7 +57,7 @@ def policy_values(
         if low == high:  # nobody gains nothing for sure
             low = high = math.nan
         mark = Mark(row.gain, low, high, pen=MAIN if sure else BESIDE)
-        lines.append(Line(name, (mark,), tell_range((row.gain, low, high), "number2", words)))
+        lines.append(Line(name, (mark,), tell_range((row.gain, low, high), spec, words)))
     heading = say("Gain per customer of all, over contacting nobody")
     if words.currency:
         heading = say(
@@ -109,19 +110,21 @@ def part_of_change(
     Parameters
     ----------
     table : DataFrame
-        ``part`` (text or message), ``value``, ``low``, ``high`` in the unit of the effect; the
-        values add up to the change. ``total``, if there, marks the row that is their sum; without
-        one it is added, with no interval. ``binary`` and ``money`` tell the unit. Hidden rows are
-        left out, and then no sum is added.
+        ``part`` (text or message), ``change`` (or ``value``), ``low``, ``high`` in the unit of the
+        effect; the changes add up to that of the part called ``all together`` (or ``all``), which
+        is added without an interval where it is not there. ``binary`` and ``money`` tell the
+        unit. Parts that are not told apart, or hidden, are left out; beside hidden ones no sum is
+        added.
     words : Words
     title : Message or str, optional
     """
     unit = unit_of(table)
+    table = table.rename(columns={"change": "value"})
     hidden = table["value"].map(lambda value: isinstance(value, str))
     shown = known_rows(table, ["value"])
     ends = shown[["low", "high"]].apply(pd.to_numeric, errors="coerce").astype(float)
     shown = shown.assign(value=unit.factor * shown["value"], **ends.mul(unit.factor))
-    given = shown["total"].astype(bool) if "total" in shown else pd.Series(False, shown.index)
+    given = shown["part"].map(lambda part: part in ("all", _ALL)).astype(bool)
     parts, total = shown[~given], shown[given]
     spec = unit.spec(shown[["value", "low", "high"]].to_numpy().ravel())
     lines = [_part_line(row, TINTS[2], spec, words) for row in parts.itertuples()]
@@ -134,7 +137,7 @@ def part_of_change(
         whole = float(parts["value"].sum())
         sum_of = Mark(whole, pen=_PART)
         told = words.format(whole, spec)
-        lines.append(Line(say("all together"), (sum_of,), told, bar=ACCENT))
+        lines.append(Line(_ALL, (sum_of,), told, bar=ACCENT))
     panels = [Panel(_heading(unit, words), lines)]
 
     def paint(canvas: Canvas) -> None:
