@@ -16,6 +16,11 @@ from customerlab.plots.paths import asset_path, stages
 from customerlab.plots.payroll_money import payroll_use
 from customerlab.plots.silences import silences
 from customerlab.plots.survival import not_yet_back, survival_curves
+from customerlab.plots.uplift import covariate_balance, uplift_effects
+from customerlab.plots.uplift_groups import segment_effects, uplift_fifths
+from customerlab.plots.uplift_kept import kept_by_arm
+from customerlab.plots.uplift_lines import monitored_effect, uplift_curve
+from customerlab.plots.uplift_money import part_of_change, policy_values
 from customerlab.plots.validity import came_back_by_level, cut_surface
 
 __all__ = [
@@ -25,6 +30,7 @@ __all__ = [
     "calibration_curve",
     "came_back_by_level",
     "cleaning_flow",
+    "covariate_balance",
     "cumulative_incidence",
     "cut_surface",
     "driver_effects",
@@ -34,13 +40,21 @@ __all__ = [
     "hazard_ratios",
     "importance_map",
     "interaction_heat",
+    "kept_by_arm",
     "layer_funnel",
     "leavers_by_group",
+    "monitored_effect",
     "not_yet_back",
+    "part_of_change",
     "payroll_use",
+    "policy_values",
     "preferences",
     "retention_map",
+    "segment_effects",
     "silences",
     "stages",
     "survival_curves",
+    "uplift_curve",
+    "uplift_effects",
+    "uplift_fifths",
 ]

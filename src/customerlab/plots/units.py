@@ -74,6 +74,13 @@ def unit_of(table: pd.DataFrame) -> Unit:
     return Unit("own")
 
 
+def headed(title: Message, table: pd.DataFrame) -> Message:
+    """Put what a figure is of before its title: the column ``of``, where it is there."""
+    if "of" not in table or not len(table):
+        return title
+    return say("{of}: {title}", of=table["of"].iloc[0], title=title)
+
+
 def without_few(subtitle: Message, left_out: int) -> Message:
     """Add to a subtitle how many rows are not drawn, if any."""
     if not left_out:

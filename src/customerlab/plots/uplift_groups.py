@@ -16,7 +16,7 @@ from customerlab.plots.panels import (
     known_rows,
     paint_panels,
 )
-from customerlab.plots.units import Unit, tell_range, unit_of, without_few
+from customerlab.plots.units import Unit, headed, tell_range, unit_of, without_few
 
 _NUMBERS = ["effect", "low", "high", "shrunk", "shrunk_low", "shrunk_high"]
 
@@ -64,7 +64,7 @@ def segment_effects(
     return draw(
         paint,
         words,
-        title=title or _segments_title(shown, unit, words),
+        title=title or headed(_segments_title(shown, unit, words), table),
         subtitle=without_few(subtitle, len(table) - len(shown)),
         alt=alt_of(panels, words),
     )
@@ -127,7 +127,7 @@ def uplift_fifths(
     return draw(
         paint,
         words,
-        title=title or _fifths_title(shown, unit, words),
+        title=title or headed(_fifths_title(shown, unit, words), table),
         subtitle=say(
             "Customers the model has not seen, in fifths of the uplift it foretells. Lines: 95 % "
             "interval of the observed; a good forecast lies within"

@@ -32,7 +32,11 @@ def kept_by_arm(
             alt=say("Falling curves. {ends}.", ends=say("none")),
         )
     shown = known_rows(table, ["month", "survival", "low", "high"])
-    wording = Wording(still_there, _of_each_arm, since=say("Months since the assignment"))
+
+    def ends(curves: Sequence[Curve], feature: Message | str | None) -> Message:
+        return headed(still_there(curves, feature), table)
+
+    wording = Wording(ends, _of_each_arm, since=say("Months since the assignment"))
     return draw_falling(shown.rename(columns={"arm": "group"}), words, title, wording)
 
 

@@ -15,7 +15,7 @@ from customerlab.plots.curves import LINE, box_height, name_above
 from customerlab.plots.drivers import draw_nothing
 from customerlab.plots.panels import known_rows, ticks_that_fit
 from customerlab.plots.rows import keep_inside
-from customerlab.plots.units import Unit, unit_of
+from customerlab.plots.units import Unit, headed, unit_of
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def uplift_curve(
     return draw(
         paint,
         words,
-        title=title or _curve_title(scaled, unit, words),
+        title=title or headed(_curve_title(scaled, unit, words), table),
         subtitle=say(
             "Gain over contacting nobody, on customers the model has not seen. Band: 95 % interval "
             "at each share"
@@ -163,7 +163,7 @@ def monitored_effect(
     return draw(
         paint,
         words,
-        title=title or _monitored_title(scaled, unit, words),
+        title=title or headed(_monitored_title(scaled, unit, words), table),
         subtitle=say(
             "Effect at each look. Band: 95 % range that holds at all looks together, so one may "
             "look every day and stop when it leaves 0"

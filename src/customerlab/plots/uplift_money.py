@@ -19,7 +19,7 @@ from customerlab.plots.panels import (
     known_rows,
     paint_panels,
 )
-from customerlab.plots.units import Unit, tell_range, unit_of
+from customerlab.plots.units import Unit, headed, tell_range, unit_of
 from customerlab.uplift.policies import RULES
 
 _PART, _ALL = Pen(INK), say("all together")
@@ -72,7 +72,7 @@ def policy_values(
     return draw(
         paint,
         words,
-        title=title or _policies_title(shown),
+        title=title or headed(_policies_title(shown), table),
         subtitle=say(
             "Margin less the cost of contact, on customers who had no part in choosing the rule. "
             "Lines: 95 % interval; a hollow dot could be chance"

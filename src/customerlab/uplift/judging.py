@@ -13,7 +13,7 @@ import pandas as pd
 from customerlab.findings import Check
 from customerlab.messages import Message, say
 from customerlab.uplift.attrition import check_attrition
-from customerlab.uplift.balance import BALANCE, balance_to_show, check_balance
+from customerlab.uplift.balance import COLUMNS, balance_to_show, check_balance
 from customerlab.uplift.comparing import slug
 from customerlab.uplift.health import check_sample_ratio
 from customerlab.uplift.reached import Reached, check_contact, effect_on_reached
@@ -79,7 +79,7 @@ def judge_health(
             weakens = (f"uplift_tests.reached_{slug(trial.id)}",)
             found.append(check_contact(reached[trial.id], weakens=weakens, min_cell=min_cell))
         checks += [(trial.name, check) for check in found]
-    columns = ["experiment", *BALANCE]
+    columns = ["experiment", *(name for name in COLUMNS if name != "binary")]
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
     together = [_overlaps(drawn[:MOST_TRIALS])] if len(drawn) > 1 else []
     return Health(table[columns], (*_gathered(checks), *together), warnings, reached)
@@ -99,7 +99,11 @@ def _judge(
         found.append(replace(alike, name=say("The outcomes of the days before were alike")))
     counts = pd.DataFrame(
         [
-            (arm, each["assigned"] - each["twice"], each["assigned"] - each["twice"] - each["unknown"])
+            (
+                arm,
+                each["assigned"] - each["twice"],
+                each["assigned"] - each["twice"] - each["unknown"],
+            )
             for arm, each in trial.assigned.items()
         ],
         columns=["arm", "n", "known"],
@@ -115,7 +119,9 @@ def _judge(
         )
         found.append(check_one_arm(both, weakens=weakens).check)
     shown = balance_to_show(balance, min_cell)
-    return found, shown.assign(covariate=shown["covariate"].map(lambda c: trial.covariates.get(c, c)))
+    return found, shown.assign(
+        covariate=shown["covariate"].map(lambda c: trial.covariates.get(c, c))
+    )
 
 
 def _sizes(trial: Trial, weakens: tuple[str, ...]) -> Check:
@@ -187,7 +193,9 @@ def _overlaps(trials: Sequence[Trial]) -> Check:
     )
     both = one.inner_join(other, [("customer_id", "whose")])
     apart = both.day.delta(both.other_day, unit="day").abs()
-    both = both.filter((both.trial != both.other) & (apart <= ibis.least(both.days, both.other_days)))
+    both = both.filter(
+        (both.trial != both.other) & (apart <= ibis.least(both.days, both.other_days))
+    )
     counted = both.group_by(["trial", "arm", "other", "other_arm"]).aggregate(n=both.count())
     pairs = counted.order_by(["trial", "arm", "other", "other_arm"]).to_pandas()
     names = {trial.id: trial.name for trial in trials}

@@ -307,10 +307,14 @@ class Lab:
         cells = masked.map(self._cell)
         write_whole(self.paths.table(name), lambda part: cells.to_csv(part, index=False))
         self._written.append(self.paths.table(name))
-        return self.show(masked if show_rows is None else masked[show_rows], **shown)
+        return self.show(masked if show_rows is None else masked[show_rows], table=name, **shown)
 
     def show(
-        self, frame: pd.DataFrame, columns: Sequence[str] | None = None, **shown: Any
+        self,
+        frame: pd.DataFrame,
+        columns: Sequence[str] | None = None,
+        table: str = "",
+        **shown: Any,
     ) -> report.ShownTable:
         """Show a table in the report's language.
 
@@ -321,12 +325,17 @@ class Lab:
             Which columns, in which order; left out, all but the ends of intervals. Headings and
             formats are those of :data:`customerlab.headings.COLUMNS`; a client's own column keeps
             its name.
+        table : str
+            What the table is called: it may have headings of its own.
         **shown
             ``caption`` and ``intervals`` of :func:`customerlab.report.show_table`.
         """
         ends = {end for pair in (shown.get("intervals") or {}).values() for end in pair}
         chosen = [c for c in frame.columns if c not in ends] if columns is None else list(columns)
-        known = {name: COLUMNS.get(name, (name, "text")) for name in chosen}
+        known = {
+            name: COLUMNS.get(f"{table}.{name}", COLUMNS.get(name, (name, "text")))
+            for name in chosen
+        }
         headings = {name: heading for name, (heading, _) in known.items()}
         formats = {name: unit for name, (_, unit) in known.items()}
         return report.show_table(frame, self.words, headings=headings, formats=formats, **shown)
