@@ -24,10 +24,6 @@ from customerlab.uplift.overlap import Overlap, find_counterparts, no_overlap
 from customerlab.uplift.sensitivity import Sensitivity, judge_amount, judge_ratio
 from customerlab.uplift.welch import bounds
 
-COMPARISONS: dict[str, Message] = {
-    "plain": say("all customers, as they are"),
-    "alike": say("customers like each other"),
-}
 COLUMNS = ["comparison", "n", "control_n", "control_mean", "treated_mean", "effect", "low", "high"]
 COLUMNS += ["p_value", "binary"]
 
@@ -39,7 +35,7 @@ class Observed:
     Attributes
     ----------
     table : DataFrame
-        By ``comparison`` (of :data:`COMPARISONS`): customers contacted ``n`` and not
+        By ``comparison`` (``plain`` or ``alike``): customers contacted ``n`` and not
         ``control_n``, mean outcome without contact ``control_mean`` and with it ``treated_mean``
         (of customers like each other: what they would be if nobody, or everybody, were contacted),
         their difference ``effect`` with its 95 % interval ``low`` to ``high``, ``p_value``,
