@@ -11,7 +11,6 @@ import pandas as pd
 from customerlab.churn.curves import FEW_EVENTS
 from customerlab.messages import Message, say
 from customerlab.privacy import HIDDEN, round_counts
-from customerlab.uplift.effects_shown import few_behind
 from customerlab.uplift.known_causes import STRENGTH
 
 if TYPE_CHECKING:
@@ -107,7 +106,7 @@ def words_to_show(observed: Observed, min_cell: int) -> list[Message]:
 
 def _few(observed: Observed, min_cell: int) -> bool:
     """Return whether the answer tells of fewer than `min_cell` customers."""
-    return observed.table.empty or bool(few_behind(observed.table, min_cell).any())
+    return observed.table.empty or any(0 < n < min_cell for n in observed.behind)
 
 
 def observed_to_show(observed: Observed, min_cell: int) -> dict[str, pd.DataFrame]:
