@@ -268,7 +268,7 @@ def test_holdout_is_as_small_as_finds_the_effect():
     assert less_power < 0.8 <= found_power
     assert found.contact + found.hold_back == 40000
     assert "of 40,000 customers drawn by lot" in str(found.text)
-    assert "that pays, 2.00 percentage points" in str(found.text)
+    assert "that pays (2.00 percentage points)" in str(found.text)
 
 
 def test_holdout_where_customers_are_too_few():
@@ -398,5 +398,11 @@ def test_few_customers_are_not_shown():
     said = [ENGLISH(one) for one in words_to_show(found, 10)]
     assert "very few customers" in said[1]
     assert len(said) == 2
+
+    # of an amount, 4 of the contacted spent anything: the mean is theirs
+    spent = np.where(contacted == 1, 0.0, outcome * 7 + 1)
+    spent[np.flatnonzero(contacted)[:4]] = 900
+    amount = estimate_observed(contacted, spent, rows, np.random.default_rng(9), **LINE)
+    assert (observed_to_show(amount, 10)["effects"]["treated_mean"] == HIDDEN).all()
     paying = replace(found, holdout=recommend_holdout(0.4, 500, pays=0.1))
     assert len(words_to_show(paying, 10)) == 3

@@ -80,7 +80,7 @@ class Holdout:
         told = {"outcome": self.called, "effect": abs(self.effect) * (100 if self.share else 1)}
         if self.share and self.pays:
             return say(
-                "the smallest effect on {outcome} that pays, {effect:number2} percentage points",
+                "the smallest effect on {outcome} that pays ({effect:number2} percentage points)",
                 **told,
             )
         if self.share:
@@ -90,7 +90,7 @@ class Holdout:
                 **told,
             )
         if self.pays:
-            return say("the smallest effect on {outcome} that pays, {effect:number2}", **told)
+            return say("the smallest effect on {outcome} that pays ({effect:number2})", **told)
         return say(
             "a change of {outcome} by {effect:number2} from {base:number2} on average",
             base=self.base,

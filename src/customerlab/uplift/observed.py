@@ -17,17 +17,13 @@ from customerlab.errors import CustomerlabError
 from customerlab.findings import Status
 from customerlab.messages import Message, say
 from customerlab.uplift.crossfit import LEARNERS, Foretold, foretell
-from customerlab.uplift.doubly_robust import Estimate, Scores, estimate, mean_of, score_customers
+from customerlab.uplift.doubly_robust import Estimate, Scores, mean_of, score_customers
 from customerlab.uplift.holdout import Holdout, recommend_holdout
 from customerlab.uplift.observed_texts import say_observed, say_too_few
 from customerlab.uplift.overlap import Overlap, find_counterparts, no_overlap
-from customerlab.uplift.sensitivity import Sensitivity, judge_amount, judge_ratio
+from customerlab.uplift.sensitivity import Sensitivity, judge_effect
 from customerlab.uplift.welch import bounds
 
-COMPARISONS: dict[str, Message] = {
-    "plain": say("all customers, as they are"),
-    "alike": say("customers like each other"),
-}
 COLUMNS = ["comparison", "n", "control_n", "control_mean", "treated_mean", "effect", "low", "high"]
 COLUMNS += ["p_value", "binary"]
 
@@ -39,7 +35,7 @@ class Observed:
     Attributes
     ----------
     table : DataFrame
-        By ``comparison`` (of :data:`COMPARISONS`): customers contacted ``n`` and not
+        By ``comparison`` (``plain`` or ``alike``): customers contacted ``n`` and not
         ``control_n``, mean outcome without contact ``control_mean`` and with it ``treated_mean``
         (of customers like each other: what they would be if nobody, or everybody, were contacted),
         their difference ``effect`` with its 95 % interval ``low`` to ``high``, ``p_value``,
@@ -56,8 +52,11 @@ class Observed:
         None without an estimate.
     holdout : Holdout or None
         None where the outcome without contact is not known.
-    text, warning : Message
-        The answer; and what stands before every number.
+    behind : tuple of int
+        Numbers of customers that the means tell of: in each group all, those whose outcome is not
+        0, and of a 0/1 outcome those whose outcome is not 1.
+    text : Message
+        The answer.
     """
 
     table: pd.DataFrame
@@ -69,8 +68,16 @@ class Observed:
     overlap: Overlap
     sensitivity: Sensitivity | None
     holdout: Holdout | None
+    behind: tuple[int, ...]
     text: Message
-    warning: Message
+
+    @property
+    def warning(self) -> Message:
+        """What stands before every number."""
+        return say(
+            "This is not an experiment: nobody was drawn by lot, so those contacted may have been "
+            "different from the start. Read every number here as a hint, not as a proof."
+        )
 
 
 def estimate_observed(
@@ -138,15 +145,16 @@ def estimate_observed(
             called=called,
         )
     plain = _plain(contacted, outcome, binary)
+    behind = _count_behind(outcome[contacted], binary) + _count_behind(outcome[~contacted], binary)
     why = say_too_few(*counts)
     if why is not None:
         overlap = no_overlap(len(contacted), why, min(counts) > 0, weakens)
-        return _nothing(plain, overlap, holdout, why)
+        return _nothing(plain, overlap, holdout, behind, why)
     told = foretell(contacted, outcome, known, rng, folds=folds, learners=learners)
     overlap = find_counterparts(contacted, told.propensity, known, names, weakens=weakens)
     if outcome.min() == outcome.max():
         why = say("{outcome} is the same for all: nothing to compare.", outcome=called)
-        return _nothing(plain, overlap, holdout, why)
+        return _nothing(plain, overlap, holdout, behind, why)
     some = overlap.compared
     scores = _score(contacted, outcome, told, some)
     if scores.carried() < FEW_EVENTS or min(overlap.effective) < FEW_EVENTS:
@@ -155,15 +163,16 @@ def estimate_observed(
             "kind have a counterpart of the other.",
             outcome=called,
         )
-        return _nothing(plain, overlap, holdout, why)
+        return _nothing(plain, overlap, holdout, behind, why)
     effect = mean_of(scores.effect)
     row = _row("alike", scores.arm, scores.untreated.mean(), scores.treated.mean(), effect, binary)
-    sensitivity = _judge(scores, effect, told.propensity[some], told, known, names, some, called)
+    foretold = np.where(contacted, told.treated, told.untreated)[some]
+    parts = (scores, effect, told.propensity[some], foretold, known[some])
+    sensitivity = judge_effect(*parts, names, called)
     table = pd.DataFrame([*plain, row], columns=COLUMNS)
     text = say_observed(plain[0], row, called)
     numbers = (effect.value, effect.low, effect.high, scores.n)
-    warning = _warning()
-    return Observed(table, *numbers, "weak", overlap, sensitivity, holdout, text, warning)
+    return Observed(table, *numbers, "weak", overlap, sensitivity, holdout, behind, text)
 
 
 def _checked(
@@ -202,6 +211,11 @@ def _plain(contacted: np.ndarray, outcome: np.ndarray, binary: bool) -> list[dic
     return [_row("plain", contacted, base, mean, effect, binary)]
 
 
+def _count_behind(outcome: np.ndarray, binary: bool) -> tuple[int, ...]:
+    kinds = [len(outcome), int((outcome != 0).sum())]
+    return (*kinds, int((outcome != 1).sum())) if binary else tuple(kinds)
+
+
 def _row(
     comparison: str, arm: np.ndarray, base: float, mean: float, effect: Estimate, binary: bool
 ) -> dict:
@@ -210,42 +224,14 @@ def _row(
     return dict(zip(COLUMNS, (*row, binary), strict=True))
 
 
-def _judge(
-    scores: Scores,
-    effect: Estimate,
-    propensity: np.ndarray,
-    told: Foretold,
-    known: np.ndarray,
-    names: Sequence[str],
-    some: np.ndarray,
-    called: Message | str,
-) -> Sensitivity:
-    base, mean = scores.untreated.mean(), scores.treated.mean()
-    parts = (scores.arm, scores.outcome, known[some], names)
-    if np.isin(scores.outcome, [0, 1]).all() and min(base, mean) > 0:
-        # the delta method on the log of the ratio; sure exactly where the difference is
-        error = (scores.treated / mean - scores.untreated / base).std(ddof=1) / np.sqrt(scores.n)
-        log = estimate(np.log(mean / base), error, scores.n - 1)
-        if (log.low > 0 or log.high < 0) == (effect.low > 0 or effect.high < 0):
-            ratio = tuple(float(np.exp(one)) for one in (log.value, log.low, log.high))
-            return judge_ratio(*parts, ratio, called)
-    foretold = np.where(scores.arm, told.treated[some], told.untreated[some])
-    left = np.mean((scores.outcome - foretold) ** 2)
-    scale = float(np.sqrt(left * np.mean(1 / (propensity * (1 - propensity)))))
-    return judge_amount(*parts, (effect.value, effect.low, effect.high), scale, called)
-
-
-def _warning() -> Message:
-    return say(
-        "This is not an experiment: nobody was drawn by lot, so those contacted may have been "
-        "different from the start. Read every number here as a hint, not as a proof."
-    )
-
-
 def _nothing(
-    plain: list[dict], overlap: Overlap, holdout: Holdout | None, why: Message
+    plain: list[dict],
+    overlap: Overlap,
+    holdout: Holdout | None,
+    behind: tuple[int, ...],
+    why: Message,
 ) -> Observed:
     nan, table = float("nan"), pd.DataFrame(plain, columns=COLUMNS)
     numbers = (nan, nan, nan, int(overlap.compared.sum()))
-    warning = _warning()
-    return Observed(table, *numbers, "not_enough_data", overlap, None, holdout, why, warning)
+    parts = (overlap, None, holdout, behind, why)
+    return Observed(table, *numbers, "not_enough_data", *parts)

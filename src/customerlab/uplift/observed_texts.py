@@ -11,10 +11,16 @@ import pandas as pd
 from customerlab.churn.curves import FEW_EVENTS
 from customerlab.messages import Message, say
 from customerlab.privacy import HIDDEN, round_counts
-from customerlab.uplift.effects_shown import few_behind
+from customerlab.uplift.known_causes import STRENGTH
 
 if TYPE_CHECKING:
     from customerlab.uplift.observed import Observed
+
+#: What is compared, in words.
+COMPARISONS: dict[str, Message] = {
+    "plain": say("all customers, as they are"),
+    "alike": say("customers like each other"),
+}
 
 
 def say_too_few(contacted: int, not_contacted: int) -> Message | None:
@@ -100,7 +106,7 @@ def words_to_show(observed: Observed, min_cell: int) -> list[Message]:
 
 def _few(observed: Observed, min_cell: int) -> bool:
     """Return whether the answer tells of fewer than `min_cell` customers."""
-    return observed.table.empty or bool(few_behind(observed.table, min_cell).any())
+    return observed.table.empty or any(0 < n < min_cell for n in observed.behind)
 
 
 def observed_to_show(observed: Observed, min_cell: int) -> dict[str, pd.DataFrame]:
@@ -115,8 +121,6 @@ def observed_to_show(observed: Observed, min_cell: int) -> dict[str, pd.DataFram
     observed : Observed
     min_cell : int
     """
-    from customerlab.uplift.observed import COMPARISONS  # it needs this module
-
     table = observed.table
     few = _few(observed, min_cell)
     effects = table.drop(columns="binary")
@@ -128,9 +132,8 @@ def observed_to_show(observed: Observed, min_cell: int) -> dict[str, pd.DataFram
         values = table[column].astype(float)
         values = values.mask(shares, values.round(4)).astype(object)
         effects[column] = values.mask(few & values.notna(), HIDDEN)
-    effects["p_value"] = (
-        table["p_value"].astype(object).mask(few & table["p_value"].notna(), HIDDEN)
-    )
+    known = table["p_value"].notna()
+    effects["p_value"] = table["p_value"].astype(object).mask(few & known, HIDDEN)
     overlap = observed.overlap.bands.copy()
     for column in ("contacted", "not_contacted", "compared"):
         overlap[column] = _masked(overlap[column], min_cell)
@@ -172,6 +175,4 @@ def _balance(observed: Observed, min_cell: int) -> pd.DataFrame:
 
 
 def _no_strength() -> pd.DataFrame:
-    from customerlab.uplift.known_causes import STRENGTH
-
     return pd.DataFrame({name: pd.Series(dtype=object) for name in STRENGTH})

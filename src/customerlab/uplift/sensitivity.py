@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from customerlab.messages import Message, say
+from customerlab.uplift.doubly_robust import Estimate, Scores, estimate
 from customerlab.uplift.known_causes import as_strong, explained, factors
 
 
@@ -141,6 +142,45 @@ def robustness_value(f: float) -> float:
     """
     square = float(f) ** 2
     return float((np.sqrt(square**2 + 4 * square) - square) / 2)
+
+
+def judge_effect(
+    scores: Scores,
+    effect: Estimate,
+    propensity: np.ndarray,
+    foretold: np.ndarray,
+    covariates: np.ndarray,
+    names: Sequence[str],
+    called: Message | str,
+) -> Sensitivity:
+    """Judge the mean of scores: of a 0/1 outcome as a ratio of shares, else as a difference.
+
+    Parameters
+    ----------
+    scores : Scores
+        Of the n customers compared.
+    effect : Estimate
+        Their mean.
+    propensity, foretold : array, shape (n,)
+        The chance of contact, and the outcome foretold for what was done.
+    covariates : array, shape (n, k)
+    names : sequence of str
+    called : Message or str
+        The outcome in words.
+    """
+    base, mean = scores.untreated.mean(), scores.treated.mean()
+    parts = (scores.arm, scores.outcome, covariates, names)
+    if np.isin(scores.outcome, [0, 1]).all() and min(base, mean) > 0:
+        # the delta method on the log of the ratio
+        error = (scores.treated / mean - scores.untreated / base).std(ddof=1) / np.sqrt(scores.n)
+        log = estimate(np.log(mean / base), error, scores.n - 1)
+        # at the edge the two may not agree on what is sure: then the difference is judged itself
+        if (log.low > 0 or log.high < 0) == (effect.low > 0 or effect.high < 0):
+            ratio = tuple(float(np.exp(one)) for one in (log.value, log.low, log.high))
+            return judge_ratio(*parts, ratio, called)
+    left = np.mean((scores.outcome - foretold) ** 2)
+    scale = float(np.sqrt(left * np.mean(1 / (propensity * (1 - propensity)))))
+    return judge_amount(*parts, (effect.value, effect.low, effect.high), scale, called)
 
 
 def judge_ratio(
