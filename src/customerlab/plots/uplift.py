@@ -160,7 +160,7 @@ def covariate_balance(
     ----------
     table : DataFrame
         ``covariate`` and ``arm`` (text or message), ``smd``: see
-        :attr:`customerlab.uplift.health.Balance.table`. ``chance``: how far a draw by lot lets
+        :attr:`customerlab.uplift.balance.Balance.table`. ``chance``: how far a draw by lot lets
         95 % of such differences go; ``1.96 * sqrt(1 / n + 1 / control_n)`` where the table has
         ``n`` and ``control_n`` instead, not drawn where it has neither.
     words : Words
