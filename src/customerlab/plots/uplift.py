@@ -179,8 +179,9 @@ def covariate_balance(
     by_name = {name: part for name, part in shown.groupby(shown["covariate"].map(words))}
     lines = []
     for part in (by_name[name] for name in order):
-        marks = tuple(Mark(x.smd, pen=pens[words(x.arm)]) for x in part.itertuples())
-        values = [words.format(x, "number2") for x in part["smd"]]
+        by_arm = dict(zip(part["arm"].map(words), part["smd"], strict=True))
+        marks = tuple(Mark(by_arm.get(arm, math.nan), pen=pen) for arm, pen in pens.items())
+        values = [words.format(mark.value, "number2") for mark in marks]
         lines.append(Line(part["covariate"].iloc[0], marks, " · ".join(values)))
     lots = _by_lot(shown)
     heading = say("Difference to the control, in standard deviations")
