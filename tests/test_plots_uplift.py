@@ -140,7 +140,7 @@ def test_experiments_are_told_apart_and_outcomes_called_by_name():
 
 
 def test_balance_shows_the_worst_first_against_what_lots_do():
-    rows = [("age", "A", 0.02), ("age", "B", -0.01), ("income", "A", -0.3), ("income", "B", 0.05)]
+    rows = [("age", "A", 0.02), ("age", "B", -0.01), ("income", "B", 0.05), ("income", "A", -0.3)]
     table = pd.DataFrame([*rows, ("flat", "A", NAN)], columns=["covariate", "arm", "smd"])
     chart = covariate_balance(table.assign(chance=[0.06, 0.08, 0.06, 0.08, 0.06]))
     assert str(chart.title) == (
@@ -148,6 +148,7 @@ def test_balance_shows_the_worst_first_against_what_lots_do():
     )
     assert [x for *_, x in marks(chart.figure)] == pytest.approx([-0.3, 0.05, 0.02, -0.01])
     assert [marker for marker, *_ in marks(chart.figure)] == ["o", "s", "o", "s"]
+    assert "-0.30 · 0.05" in texts(chart)
     axes = chart.figure.axes[-1]
     dashed = [one for one in axes.collections[1:] if one.get_linestyle()[0][1] is not None]
     ends = [value_at(axes, *one.get_segments()[0][0]) for one in dashed]

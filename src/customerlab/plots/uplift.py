@@ -160,7 +160,7 @@ def covariate_balance(
     ----------
     table : DataFrame
         ``covariate`` and ``arm`` (text or message), ``smd``: see
-        :attr:`customerlab.uplift.health.Balance.table`. ``chance``: how far a draw by lot lets
+        :attr:`customerlab.uplift.balance.Balance.table`. ``chance``: how far a draw by lot lets
         95 % of such differences go; ``1.96 * sqrt(1 / n + 1 / control_n)`` where the table has
         ``n`` and ``control_n`` instead, not drawn where it has neither.
     words : Words
@@ -179,8 +179,9 @@ def covariate_balance(
     by_name = {name: part for name, part in shown.groupby(shown["covariate"].map(words))}
     lines = []
     for part in (by_name[name] for name in order):
-        marks = tuple(Mark(x.smd, pen=pens[words(x.arm)]) for x in part.itertuples())
-        values = [words.format(x, "number2") for x in part["smd"]]
+        by_arm = dict(zip(part["arm"].map(words), part["smd"], strict=True))
+        marks = tuple(Mark(by_arm.get(arm, math.nan), pen=pen) for arm, pen in pens.items())
+        values = [words.format(mark.value, "number2") for mark in marks]
         lines.append(Line(part["covariate"].iloc[0], marks, " · ".join(values)))
     lots = _by_lot(shown)
     heading = say("Difference to the control, in standard deviations")

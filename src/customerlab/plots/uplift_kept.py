@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from customerlab.messages import ENGLISH, Message, Words, say
 from customerlab.plots.chart import Chart, draw
+from customerlab.plots.curves import Curve
 from customerlab.plots.drivers import draw_nothing
 from customerlab.plots.panels import known_rows
 from customerlab.plots.survival import Wording, draw_falling, still_there
+from customerlab.plots.units import headed
 
 
 def kept_by_arm(

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from customerlab.messages import ENGLISH, Message, Words, say
-from customerlab.plots.chart import ACCENT, SOFT, TINTS, WARN, Canvas, Chart, draw, text_width
-from customerlab.plots.curves import LINE, box_height, name_above
-from customerlab.plots.drivers import draw_nothing
+from customerlab.plots.bands import Frame, paint_band
+from customerlab.plots.chart import Canvas, Chart, draw
 from customerlab.plots.panels import known_rows, ticks_that_fit
-from customerlab.plots.rows import keep_inside
 from customerlab.plots.units import Unit, headed, unit_of
-
-
-@dataclass(frozen=True)
-class _Frame:
-    """Titles of the axes, and what is written below."""
-
-    height: Message
-    across: Message
-    ticks: Sequence[tuple[float, str]]
 
 
 def uplift_curve(
@@ -60,9 +48,9 @@ def uplift_curve(
 
     def paint(canvas: Canvas) -> None:
         ticks = [(x / 4, canvas.words.format(x / 4, "percent0")) for x in range(5)]
-        frame = _Frame(_gain_in(unit, words), say("Share of the customers contacted"), ticks)
+        frame = Frame(_gain_in(unit, words), say("Share of the customers contacted"), ticks)
         x, gain, low, high, random = (scaled[name].to_numpy() for name in names)
-        _paint_band(canvas, frame, (x, gain, low, high), random=random, legend=legend)
+        paint_band(canvas, frame, (x, gain, low, high), random=random, legend=legend)
 
     told = [
         say(
@@ -146,15 +134,15 @@ def monitored_effect(
 
     def paint(canvas: Canvas) -> None:
         x, *lines = (scaled[name].to_numpy() for name in ("at", "estimate", "low", "high"))
-        frame = _Frame(unit.effect_in(words), say("Customers so far"), [])
+        frame = Frame(unit.effect_in(words), say("Customers so far"), [])
         if len(x) and by_day:
             every = np.linspace(x[0], x[-1], 2 if canvas.narrow else 4)
             ticks = [(day, tell(day)) for day in dict.fromkeys(map(round, every))]
-            frame = _Frame(frame.height, say("Day of the look"), ticks)
+            frame = Frame(frame.height, say("Day of the look"), ticks)
         elif len(x):
             ticks = ticks_that_fit(0, x[-1], canvas.width - 60, words, "count")
-            frame = _Frame(frame.height, frame.across, ticks)
-        _paint_band(canvas, frame, (x, *lines), dots=True)
+            frame = Frame(frame.height, frame.across, ticks)
+        paint_band(canvas, frame, (x, *lines), dots=True)
 
     told = [
         say("{name}: {value}", name=tell(row.at), value=unit.tell(row.estimate, words))
@@ -192,65 +180,8 @@ def _monitored_title(scaled: pd.DataFrame, unit: Unit, words: Words) -> Message:
     return say("No effect is sure yet: {estimate} at the last look.", **told)
 
 
-def _paint_band(
-    canvas: Canvas,
-    frame: _Frame,
-    lines: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
-    *,
-    random: np.ndarray | None = None,
-    legend: Sequence[Message] = (),
-    dots: bool = False,
-) -> None:
-    """Draw a line in its band over a line at 0; `lines` are places, values, and both ends."""
-    x, value, low, high = lines
-    if not len(x):
-        return draw_nothing(canvas)
-    width = canvas.width - 36
-    names = [canvas.lines(name, width) for name in legend]
-    titles = canvas.lines(frame.height, canvas.width)
-    top = LINE * (sum(map(len, names)) + len(titles)) + 14.0
-    height = box_height(canvas)
-    canvas.grow_to(top + height + 30 + LINE + 4)
-    sheet = canvas.sheet()
-    name_above(sheet, names)
-    for i, text in enumerate(titles):
-        at = LINE * (sum(map(len, names)) + i + 0.5) + 4
-        sheet.text(0, at, text, va="center_baseline", color=SOFT)
-    bottom, highest = _ends(value, low, high)
-    room = 0.04 * (highest - bottom) or 1.0
-    ticks = ticks_that_fit(bottom, highest, 5 * height, canvas.words)
-    left = max(text_width(text) for _, text in ticks) + 12
-    axes = canvas.axes(left, top, canvas.width - left - 14, height)
-    begins = 0.0 if x[0] >= 0 and frame.ticks and frame.ticks[0][0] == 0 else x[0]
-    span = (x[-1] - begins) or 1.0
-    axes.set(xlim=(begins, begins + span), ylim=(bottom - room, highest + room))
-    axes.fill_between(x, low, high, color=TINTS[3], alpha=0.75, lw=0)
-    if len(x) == 1:  # a band of no width
-        axes.vlines(x, low, high, color=TINTS[2], lw=6)
-    axes.plot(x, value, color=ACCENT, lw=2, marker="o" if dots else None, ms=5, clip_on=False)
-    if random is not None:
-        axes.plot(x, random, color=WARN, lw=2, linestyle=(0, (5, 2)))
-    axes.axhline(0, color=SOFT, lw=1.4)
-    axes.set_yticks([at for at, _ in ticks], labels=[canvas.labels(text) for _, text in ticks])
-    axes.set_xticks([at for at, _ in frame.ticks])
-    axes.set_xticklabels([canvas.labels(text) for _, text in frame.ticks])
-    keep_inside(axes, canvas)
-    axes.grid(axis="y")
-    title = canvas.labels(frame.across)
-    sheet.text(left, top + height + 28 + LINE / 2, title, va="center_baseline", color=SOFT)
-    return None
-
-
 def _alt(told: Sequence[Message], words: Words) -> Message:
     return say(
         "A line with its band: {rows}.",
         rows=words(say("; ")).join(map(words, told)) or words(say("none")),
     )
-
-
-def _ends(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
-    """Return the ends of the axis: of a band that is wide at first not all is shown."""
-    least, most = min(float(value.min()), 0.0), max(float(value.max()), 0.0)
-    room = 2 * float(high[-1] - low[-1])
-    bottom = max(min(float(low.min()), least), least - room)
-    return bottom, min(max(float(high.max()), most), most + room)

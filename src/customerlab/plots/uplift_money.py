@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from customerlab.messages import ENGLISH, Message, Words, say
-from customerlab.plots.chart import ACCENT, INK, TINTS, Canvas, Chart, draw
+from customerlab.plots.chart import INK, TINTS, Canvas, Chart, draw
 from customerlab.plots.panels import (
     BESIDE,
     MAIN,
@@ -132,12 +132,12 @@ def part_of_change(
     if len(total):
         row = next(total.itertuples())
         whole = row.value
-        lines.append(_part_line(row, ACCENT, spec, words))
+        lines.append(_part_line(row, TINTS[1], spec, words))
     elif len(parts) and not hidden.any():
         whole = float(parts["value"].sum())
         sum_of = Mark(whole, pen=_PART)
         told = words.format(whole, spec)
-        lines.append(Line(_ALL, (sum_of,), told, bar=ACCENT))
+        lines.append(Line(_ALL, (sum_of,), told, bar=TINTS[1]))
     panels = [Panel(_heading(unit, words), lines)]
 
     def paint(canvas: Canvas) -> None:

@@ -192,5 +192,8 @@ def _status(row: dict) -> Status:
     n, n0 = row["n"], row["control_n"]
     if not row["binary"]:
         return status_of(min(n, n0))
+    # where nobody, or everybody, of an arm did it, its share is not known to within nothing
+    if not all(0 < row[name] < 1 for name in ("treated_mean", "control_mean")):
+        return "not_enough_data"
     events = n * row["treated_mean"] + n0 * row["control_mean"]
-    return status_of(round(min(events, n + n0 - events)))
+    return status_of(min(n, n0, round(min(events, n + n0 - events))))

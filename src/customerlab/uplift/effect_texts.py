@@ -27,7 +27,7 @@ def say_effect(row: Mapping[str, Any], control: str, few: bool = False) -> Messa
     if row["status"] == "not_enough_data":
         return say(
             "Not enough data to say what {arm} does to {outcome} ({n:customers} customers against "
-            "{control_n:customers} in {control}).",
+            "{control_n:customers} in {control}, or too few of them with the rarer outcome).",
             n=row["n"],
             control_n=row["control_n"],
             **told,
@@ -48,19 +48,20 @@ def say_effect(row: Mapping[str, Any], control: str, few: bool = False) -> Messa
         "effect": row["adjusted_effect"] * scale,
         "low": row["adjusted_low"] * scale,
         "high": row["adjusted_high"] * scale,
-        "sharpened": row["sharpened"],
     }
     if row["sharpened"] > 0:
         second = say(
-            "Adjusted for what was known before, the difference is {effect:number2} "
-            "({low:number2} to {high:number2}): adjusting takes {sharpened:percent} of its "
-            "variance away.",
+            "Adjusted for what was known before, which is as good as {times:number2} times as many "
+            "customers, the difference is {effect:number2} ({low:number2} to {high:number2}); this "
+            "number counts.",
+            times=1 / (1 - row["sharpened"]),
             **adjusted,
         )
     else:
         second = say(
             "Adjusted for what was known before, the difference is {effect:number2} "
-            "({low:number2} to {high:number2}): adjusting does not sharpen it.",
+            "({low:number2} to {high:number2}); adjusting does not sharpen it, but was meant "
+            "beforehand, so this number counts.",
             **adjusted,
         )
     return say("{first} {second}", first=first, second=second)

@@ -11,8 +11,10 @@ import pandas as pd
 from customerlab.findings import Check, Finding
 from customerlab.messages import Message, say
 from customerlab.params import UpliftTests
+from customerlab.uplift.beside import stack
 from customerlab.uplift.comparing import slug
-from customerlab.uplift.observed import COLUMNS, Observed, estimate_observed
+from customerlab.uplift.observed import Observed, estimate_observed
+from customerlab.uplift.observed_texts import observed_to_show, words_to_show
 from customerlab.uplift.targets import prices
 from customerlab.uplift.trials import Trial
 
@@ -89,15 +91,13 @@ def say_without_lot(trials: Sequence[Trial]) -> Message | None:
     )
 
 
-def hint_findings(hints: Sequence[Hint]) -> list[Finding]:
+def hint_findings(hints: Sequence[Hint], min_cell: int) -> list[Finding]:
     """Return ``uplift_tests.observed_<campaign>``: never more than weak, the warning first."""
     findings = []
     for hint in hints:
         one = hint.observed
-        parts: list[Message | str] = [one.warning, one.text]
-        parts += [part.text for part in (one.sensitivity, one.holdout) if part is not None]
-        text = parts[0]
-        for part in parts[1:]:
+        text, *more = words_to_show(one, min_cell)
+        for part in more:
             text = say("{first} {second}", first=text, second=part)
         numbers = (None,) * 3
         if one.status != "not_enough_data":
@@ -121,12 +121,12 @@ def hint_checks(hints: Sequence[Hint]) -> list[Check]:
     return [hint.observed.overlap.check for hint in hints]
 
 
-def tabulate_hints(hints: Sequence[Hint]) -> pd.DataFrame:
-    """Return ``experiment``, ``outcome`` and :attr:`Observed.table` of all campaigns."""
-    columns = ["experiment", "outcome", *COLUMNS]
-    frames = [
-        hint.observed.table.assign(experiment=hint.trial.name, outcome=hint.outcome)
+def tabulate_hints(hints: Sequence[Hint], min_cell: int) -> pd.DataFrame:
+    """Return the plain and the adjusted differences of all campaigns as a report may show them."""
+    return stack(
+        (
+            hint.trial,
+            observed_to_show(hint.observed, min_cell)["effects"].assign(outcome=hint.outcome),
+        )
         for hint in hints
-    ]
-    table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
-    return table[columns]
+    )
