@@ -1,94 +1,144 @@
 """What campaigns and tests do: on average, to whom, for how much money, and what to do next."""
 
-from customerlab.uplift.acting import choose_next, propose_contact, say_next, score_everyone
+from customerlab.uplift.acting import (
+    choose_next,
+    propose_contact,
+    say_next,
+    score_everyone,
+)
 from customerlab.uplift.beside import (
+    change_findings,
     explain_changes,
     keep_customers,
     money_findings,
     months_findings,
     price_trials,
+    segment_findings,
     segment_trials,
-    show_each,
     split_amounts,
 )
-from customerlab.uplift.comparing import compare_trials, effect_findings, slug, tell_power
-from customerlab.uplift.disappointed_texts import change_finding, change_to_show
+from customerlab.uplift.comparing import (
+    average_finding,
+    compare_trials,
+    effect_findings,
+    tell_power,
+)
+from customerlab.uplift.figures import (
+    each_change,
+    each_curve,
+    each_look,
+    each_segment,
+    figure_of,
+    looks_to_show,
+)
 from customerlab.uplift.hints import (
     hint_checks,
     hint_findings,
-    say_without_lot,
-    tabulate_hints,
     take_hints,
 )
-from customerlab.uplift.judging import judge_health
-from customerlab.uplift.money_texts import money_to_show
-from customerlab.uplift.observing import check_trials, observe_trials
-from customerlab.uplift.parts_shown import (
-    kept_curves_to_show,
-    kept_to_show,
-    reached_to_show,
-    split_to_show,
+from customerlab.uplift.judging import (
+    judge_health,
 )
-from customerlab.uplift.proposed import proposal_finding, tell_proposals
-from customerlab.uplift.segments import segments_to_show
+from customerlab.uplift.observing import (
+    check_trials,
+    observe_trials,
+)
+from customerlab.uplift.proposed import (
+    proposal_findings,
+    tell_proposals,
+)
 from customerlab.uplift.showing import (
+    AMOUNTS_SHOWN,
     BALANCE_SHOWN,
     EFFECTS_SHOWN,
     MONEY_SHOWN,
+    MONTHS_SHOWN,
     POLICIES_SHOWN,
     POWER_SHOWN,
+    REACHED_SHOWN,
+    SEGMENTS_SHOWN,
+    amounts_table,
+    changes_table,
     compared_to_show,
     fifths_to_show,
+    hints_table,
+    money_table,
+    months_table,
     policies_to_show,
     power_to_show,
+    reached_of,
+    reached_table,
+    say_each,
+    say_trials,
+    segments_table,
     trials_to_show,
 )
-from customerlab.uplift.targets import find_targets, pays_from, tabulate_curves, target_findings
+from customerlab.uplift.targets import (
+    check_forecast,
+    find_targets,
+    main_target,
+    pays_from,
+    tabulate_curves,
+    target_findings,
+)
 
 __all__ = [
+    "AMOUNTS_SHOWN",
     "BALANCE_SHOWN",
     "EFFECTS_SHOWN",
     "MONEY_SHOWN",
+    "MONTHS_SHOWN",
     "POLICIES_SHOWN",
     "POWER_SHOWN",
-    "change_finding",
-    "change_to_show",
+    "REACHED_SHOWN",
+    "SEGMENTS_SHOWN",
+    "amounts_table",
+    "average_finding",
+    "change_findings",
+    "changes_table",
+    "check_forecast",
     "check_trials",
     "choose_next",
     "compare_trials",
     "compared_to_show",
+    "each_change",
+    "each_curve",
+    "each_look",
+    "each_segment",
     "effect_findings",
     "explain_changes",
     "fifths_to_show",
+    "figure_of",
     "find_targets",
     "hint_checks",
     "hint_findings",
+    "hints_table",
     "judge_health",
     "keep_customers",
-    "kept_curves_to_show",
-    "kept_to_show",
+    "looks_to_show",
+    "main_target",
     "money_findings",
-    "money_to_show",
+    "money_table",
     "months_findings",
+    "months_table",
     "observe_trials",
     "pays_from",
     "policies_to_show",
     "power_to_show",
     "price_trials",
-    "proposal_finding",
+    "proposal_findings",
     "propose_contact",
-    "reached_to_show",
+    "reached_of",
+    "reached_table",
+    "say_each",
     "say_next",
-    "say_without_lot",
+    "say_trials",
     "score_everyone",
+    "segment_findings",
     "segment_trials",
-    "segments_to_show",
-    "show_each",
-    "slug",
+    "segments_table",
     "split_amounts",
-    "split_to_show",
     "tabulate_curves",
-    "tabulate_hints",
     "take_hints",
     "target_findings",
     "tell_power",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
 import ibis
@@ -15,7 +15,7 @@ from customerlab.findings import Finding
 from customerlab.lots import count_arms, drawn
 from customerlab.messages import Words, say
 from customerlab.params import Params
-from customerlab.uplift.targets import Target, best_target
+from customerlab.uplift.targets import Target, best_arm, best_target
 from customerlab.uplift.trials import Trials
 
 #: Customers are scored so many at a time.
@@ -42,21 +42,21 @@ class NextContact:
     share: float
 
 
-def choose_next(targets: Sequence[Target]) -> NextContact:
-    """Choose the arm and share that surely pay: a picked group, or everybody, or nobody."""
+def choose_next(targets: Sequence[Target], warnings: Container[str] = ()) -> NextContact:
+    """Choose the arm and share that surely pay: a picked group, or everybody, or nobody.
+
+    Parameters
+    ----------
+    targets : sequence of Target
+    warnings : container of str
+        Trials that cannot be trusted: nothing follows from them.
+    """
+    targets = [target for target in targets if target.trial.id not in warnings]
     best = best_target(targets)
     if best is not None:
         return NextContact(best, float(best.policies.row(best.policies.chosen)["share"]))
-    sure = [
-        target
-        for target in targets
-        if target.policies is not None
-        and target.policies.why_not is None
-        and target.policies.row("everybody")["gain_low"] > 0
-    ]
-    if not sure:
-        return NextContact(None, 0.0)
-    return NextContact(max(sure, key=lambda t: t.policies.row("everybody")["gain_low"]), 1.0)
+    sure = best_arm(targets)
+    return NextContact(sure, 0.0 if sure is None else 1.0)
 
 
 def score_everyone(
@@ -74,8 +74,9 @@ def score_everyone(
         lies within what the test's customers had: beyond that nothing was tested). No rows without
         a model.
     """
-    modelled = [target for target in targets if target.model is not None]
-    target = following.target if following.target in modelled else next(iter(modelled), None)
+    target = following.target
+    if target is None or target.model is None:
+        target = next((one for one in targets if one.model is not None), None)
     if target is None:
         return no_rows(SCORES)
     names = list(target.model.covariates)

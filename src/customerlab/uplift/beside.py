@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import ibis
 import pandas as pd
 
 from customerlab.churn.curves import status_of
+from customerlab.features import feature_name
 from customerlab.findings import Finding
 from customerlab.messages import Message, say
 from customerlab.params import UpliftTests
+from customerlab.uplift.against_plan import compare_with_plan, plan_finding
 from customerlab.uplift.comparing import Compared, slug
 from customerlab.uplift.disappointed import Change, explain_change
+from customerlab.uplift.disappointed_texts import change_finding
 from customerlab.uplift.money import Money, price_effects
 from customerlab.uplift.money_texts import profit_finding
 from customerlab.uplift.months_kept import MonthsKept, keep_months
@@ -29,11 +32,9 @@ _BOUGHT = "_bought"
 
 def stack(parts: Iterable[tuple[Trial, pd.DataFrame]], columns: Sequence[str] = ()) -> pd.DataFrame:
     """Put the tables of trials under one another, with the column ``experiment`` before them."""
-    frames = [frame.assign(experiment=trial.name) for trial, frame in parts]
-    if not frames:
-        return pd.DataFrame(columns=["experiment", *columns])
-    table = pd.concat([frame.astype(object) for frame in frames], ignore_index=True)
-    return table[["experiment", *(name for name in table.columns if name != "experiment")]]
+    frames = [frame.assign(experiment=trial.name).astype(object) for trial, frame in parts]
+    table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    return table.reindex(columns=list(dict.fromkeys(["experiment", *table.columns, *columns])))
 
 
 def tabulate_trials(trials: Sequence[Trial]) -> pd.DataFrame:
@@ -158,16 +159,12 @@ def money_findings(
     return findings
 
 
-def segment_trials(
-    trials: Sequence[Trial], columns: dict[str, Message | str]
-) -> list[tuple[Trial, str, Segments]]:
+def segment_trials(trials: Sequence[Trial]) -> list[tuple[Trial, str, Segments]]:
     """Compare each arm's effect on the main outcome between the segments that were declared.
 
     Parameters
     ----------
     trials : sequence of Trial
-    columns : dict of str to Message or str
-        What a reader calls each segment column, by its name among the trial's segments.
 
     Returns
     -------
@@ -191,12 +188,32 @@ def segment_trials(
                             arm=arm,
                             control=trial.control,
                             outcome=trial.main.name,
-                            by=columns.get(column, column),
+                            by=feature_name(column.removeprefix("of_")),
                             called=trial.main.name,
                         ),
                     )
                 )
     return found
+
+
+def segment_findings(
+    segments: Sequence[tuple[Trial, str, Segments]], min_cell: int
+) -> list[Finding]:
+    """Return ``uplift_tests.segments_<trial>_<arm>_<column>``: whether segments differ."""
+    findings = []
+    for trial, arm, one in segments:
+        text = say(
+            "{experiment}, {arm}: {effect}",
+            experiment=trial.name,
+            arm=arm,
+            effect=one.say(min_cell),
+        )
+        status = one.status
+        if status == "supported" and not one.differ:
+            status = "weak"
+        end = slug(trial.id, arm, str(one.by))
+        findings.append(Finding(f"uplift_tests.segments_{end}", text, status=status))
+    return findings
 
 
 def explain_changes(trials: Sequence[Trial]) -> list[tuple[Trial, Trial, Change]]:
@@ -208,7 +225,7 @@ def explain_changes(trials: Sequence[Trial]) -> list[tuple[Trial, Trial, Change]
     Returns
     -------
     list of (Trial, Trial, Change)
-        Earlier, later, and the change; one at most.
+        Later, earlier, and the change; one at most.
     """
     drawn = [
         trial for trial in trials if trial.control is not None and trial.source != "experiment"
@@ -236,8 +253,38 @@ def explain_changes(trials: Sequence[Trial]) -> list[tuple[Trial, Trial, Change]
             names=(str(earlier.name), str(later.name)),
             changed=changed,
         )
-        return [(earlier, later, change)]
+        return [(later, earlier, change)]
     return []
+
+
+def change_findings(
+    changes: Sequence[tuple[Trial, Trial, Change]],
+    trials: Sequence[Trial],
+    compared: Compared,
+    min_cell: int,
+) -> list[Finding]:
+    """Return what changed since the campaign before, and how far a proposal kept its promise.
+
+    ``uplift_tests.changed_<later>`` and ``uplift_tests.against_plan_<trial>_<arm>``.
+    """
+    found = [change_finding(change, slug(later.id), min_cell) for later, _, change in changes]
+    for trial in trials:
+        promised = {arm: n for arm, n in (trial.promised or {}).items() if arm in trial.arms}
+        if trial.id not in compared.effects or not any(promised.values()):
+            continue
+        plans = pd.DataFrame(
+            [
+                (arm, trial.main.name, each / trial.assigned[arm]["assigned"])
+                for arm, each in promised.items()
+            ],
+            columns=["arm", "outcome", "planned"],
+        )
+        against = compare_with_plan(compared.effects[trial.id], plans)
+        found += [
+            plan_finding(against, arm, trial.main.name, slug(trial.id, arm), min_cell)
+            for arm in promised
+        ]
+    return found
 
 
 def _by_group(trial: Trial, outcome: str) -> dict[str, dict]:
@@ -254,27 +301,3 @@ def _by_group(trial: Trial, outcome: str) -> dict[str, dict]:
     for (one, arm), each in sums.items():
         by_group.setdefault(one, {})[arm] = each
     return by_group
-
-
-def show_each(
-    parts: Iterable[tuple],
-    show: Callable[..., pd.DataFrame],
-    min_cell: int,
-    table: str | None = None,
-) -> pd.DataFrame:
-    """Return the tables of all trials as a report may show them, under one another.
-
-    Parameters
-    ----------
-    parts : iterable of (Trial, ..., result)
-    show : callable
-        The result, or its `table`, and `min_cell` to a frame.
-    min_cell : int
-    table : str, optional
-        Attribute of the result to show.
-    """
-    shown = [
-        (part[0], show(part[-1] if table is None else getattr(part[-1], table), min_cell))
-        for part in parts
-    ]
-    return stack(shown)

@@ -20,6 +20,8 @@ from customerlab.uplift.summing import sum_arms
 from customerlab.uplift.sums import ArmSums
 from customerlab.uplift.trials import Trial
 
+#: A difference is sure below this chance, made for the number of comparisons.
+ALPHA = 0.05
 #: Words for how p-values allow for several comparisons.
 METHODS: dict[str, Message] = {
     "holm": say("Holm"),
@@ -159,6 +161,41 @@ def effect_findings(
             )
         )
     return findings
+
+
+def average_finding(compared: Compared) -> list[Finding]:
+    """Return ``uplift_tests.on_average``: in how many comparisons the arms surely differ.
+
+    None where nothing is compared.
+    """
+    table = compared.table
+    if table.empty:
+        return []
+    told = table[table["adjusted_p"].notna()]
+    sure = told[told["adjusted_p"].astype(float) < ALPHA].sort_values("adjusted_p", kind="stable")
+    facts = {"sure": len(sure), "told": len(told), "all": len(table)}
+    if told.empty:
+        text = say("Not enough data to say what any arm does.")
+    elif sure.empty:
+        text = say(
+            "None of {told:count} comparisons shows a sure difference between those contacted and "
+            "those left alone, allowing for their number.",
+            **facts,
+        )
+    else:
+        row = sure.iloc[0]
+        text = say(
+            "{sure:count} of {told:count} comparisons show a sure difference between those "
+            "contacted and those left alone, allowing for their number; the surest is that of "
+            "{arm} in {outcome} ({experiment}).",
+            arm=row["arm"],
+            outcome=row["outcome"],
+            experiment=row["experiment"],
+            **facts,
+        )
+    status = "supported" if len(sure) else "weak" if len(told) else "not_enough_data"
+    value = len(sure) if len(told) else None
+    return [Finding("uplift_tests.on_average", text, value, unit="count", status=status)]
 
 
 def best_of(row: Mapping) -> tuple[float | None, float | None, float | None]:

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from customerlab.findings import Check, Finding
 from customerlab.messages import Message, say
 from customerlab.params import UpliftTests
-from customerlab.uplift.beside import stack
 from customerlab.uplift.comparing import slug
 from customerlab.uplift.observed import Observed, estimate_observed
-from customerlab.uplift.observed_texts import observed_to_show, words_to_show
+from customerlab.uplift.observed_texts import words_to_show
 from customerlab.uplift.targets import prices
 from customerlab.uplift.trials import Trial
 
@@ -119,14 +117,3 @@ def hint_findings(hints: Sequence[Hint], min_cell: int) -> list[Finding]:
 def hint_checks(hints: Sequence[Hint]) -> list[Check]:
     """Return whether those contacted have counterparts, campaign by campaign."""
     return [hint.observed.overlap.check for hint in hints]
-
-
-def tabulate_hints(hints: Sequence[Hint], min_cell: int) -> pd.DataFrame:
-    """Return the plain and the adjusted differences of all campaigns as a report may show them."""
-    return stack(
-        (
-            hint.trial,
-            observed_to_show(hint.observed, min_cell)["effects"].assign(outcome=hint.outcome),
-        )
-        for hint in hints
-    )

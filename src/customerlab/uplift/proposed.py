@@ -64,17 +64,22 @@ def tell_proposals(trials: Sequence[Trial], compared: Compared) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def proposal_finding(told: pd.DataFrame) -> Finding | None:
-    """Say what came of the latest proposal; None where there was none.
+def proposal_findings(told: pd.DataFrame) -> list[Finding]:
+    """Say what came of each proposal.
 
     Returns
     -------
-    Finding
-        ``uplift_tests.last_proposal``: how much more of the outcome there was in all.
+    list of Finding
+        ``uplift_tests.last_proposal`` of the latest, ``.proposal_2`` and so on of those before:
+        how much more of the outcome there was in all. None where nothing was proposed.
     """
-    if told.empty:
-        return None
-    row = told.iloc[0]
+    return [
+        _of_one(row, "last_proposal" if not at else f"proposal_{at + 1}")
+        for at, (_, row) in enumerate(told.iterrows())
+    ]
+
+
+def _of_one(row: pd.Series, name: str) -> Finding:
     facts = {"what": row["experiment"], "n": int(row["n"]), "control": int(row["control_n"])}
     if pd.isna(row["promised"]):
         first = say(
@@ -96,7 +101,7 @@ def proposal_finding(told: pd.DataFrame) -> Finding | None:
     else:
         done = say("Done: {share:percent0} of them were contacted.", share=row["contacted"])
     return Finding(
-        "uplift_tests.last_proposal",
+        f"uplift_tests.{name}",
         say("{promised} {done} {did}", promised=first, done=done, did=_did(row)),
         *(None if pd.isna(row[name]) else float(row[name]) for name in _GAINED),
         unit="number",

@@ -84,8 +84,7 @@ class Segments:
             return say(
                 "It is not sure that the effect on {outcome} differs by {by} (p = {p:chance}): "
                 "their own numbers lie apart no further than chance may have them. Count on the "
-                "same effect in all, {mean:number4} (95 % interval {low:number4} to "
-                "{high:number4}).",
+                "effect on all customers in each.",
                 **told,
             )
         shown = self.table[self.table["shrunk"].notna() & ~few_behind(self.table, min_cell)]

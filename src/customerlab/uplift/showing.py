@@ -7,15 +7,29 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from customerlab.findings import STATUSES
-from customerlab.messages import yes_or_no
+from customerlab.messages import Message, say, yes_or_no
 from customerlab.privacy import round_counts
-from customerlab.uplift.beside import tabulate_trials
+from customerlab.uplift.assigned import NOT_ASSIGNED
+from customerlab.uplift.beside import stack, tabulate_trials
 from customerlab.uplift.comparing import Compared
+from customerlab.uplift.disappointed import Change
+from customerlab.uplift.disappointed_texts import change_to_show
 from customerlab.uplift.effects_shown import effects_to_show
+from customerlab.uplift.hints import Hint, say_without_lot
+from customerlab.uplift.judging import Health
+from customerlab.uplift.money import Money
+from customerlab.uplift.money_texts import money_to_show
+from customerlab.uplift.months_kept import MonthsKept
+from customerlab.uplift.observed import COLUMNS as OBSERVED
+from customerlab.uplift.observed_texts import observed_to_show
+from customerlab.uplift.parts_shown import kept_to_show, reached_to_show, split_to_show
 from customerlab.uplift.policies import RULES
 from customerlab.uplift.power import Power, tabulate_power
+from customerlab.uplift.reached import Reached
+from customerlab.uplift.segments import Segments, segments_to_show
 from customerlab.uplift.targets import Target, tabulate_curves
-from customerlab.uplift.trials import Trial
+from customerlab.uplift.trials import Trial, Trials
+from customerlab.uplift.two_parts import TwoParts
 
 #: What a page shows of the tables that are written.
 EFFECTS_SHOWN = ["experiment", "arm", "outcome", "n", "control_mean", "treated_mean", "effect"]
@@ -26,6 +40,13 @@ MONEY_SHOWN = ["experiment", "arm", "outcome", "margin", "cost", "profit_per_con
 MONEY_SHOWN += ["roi", "cac", "break_even_cost", "status"]
 POLICIES_SHOWN = ["experiment", "arm", "outcome", "rule", "share", "value", "gain", "difference"]
 BALANCE_SHOWN = ["experiment", "covariate", "arm", "control_mean", "mean", "smd"]
+AMOUNTS_SHOWN = ["experiment", "arm", "outcome", "difference", "more_buyers"]
+AMOUNTS_SHOWN += ["larger_purchases", "status"]
+MONTHS_SHOWN = ["experiment", "arm", "rmst", "control_rmst", "months_kept", "p_value"]
+MONTHS_SHOWN += ["horizon_months", "status"]
+REACHED_SHOWN = ["experiment", "arm", "outcome", "reached", "control_reached", "effect"]
+REACHED_SHOWN += ["reached_effect", "status"]
+SEGMENTS_SHOWN = ["experiment", "arm", "outcome", "segment", "n", "effect", "shrunk", "status"]
 _FIRST = ["experiment", "arm", "outcome", "n", "control_n", "control_mean", "treated_mean"]
 _FIRST += ["effect", "low", "high", "relative", "relative_low", "relative_high", "p_value"]
 _FIRST += ["adjusted_p"]
@@ -71,3 +92,106 @@ def fifths_to_show(targets: Sequence[Target], min_cell: int) -> pd.DataFrame:
     table = tabulate_curves(targets, "calibration")
     rounded = round_counts(table["n"], min_cell) if len(table) else table["n"]
     return table.assign(n=rounded, status=table["status"].map(STATUSES))
+
+
+def say_trials(observed: Trials) -> list[Message]:
+    """Say how many tests there are, what is no test, and what was left out."""
+    trials = observed.trials
+    if not trials:
+        return [
+            say(
+                "Nothing can be judged yet: no campaign's days were over at the snapshot, or none "
+                "assigned anybody."
+            )
+        ]
+    assigned = sum(
+        each["assigned"]
+        for trial in trials
+        for arm, each in trial.assigned.items()
+        if arm != NOT_ASSIGNED
+    )
+    said = [
+        say(
+            "{tests:count} tests assigned {assigned:customers} times; {drawn:count} of them left "
+            "some customers alone, so that what they did can be told.",
+            tests=len(trials),
+            assigned=assigned,
+            drawn=len(observed.drawn),
+        )
+    ]
+    without = say_without_lot(trials)
+    said += [without] if without is not None else []
+    notes = {str(note): note for trial in trials for note in trial.notes}
+    return [*said, *notes.values()]
+
+
+def reached_of(health: Health, trials: Sequence[Trial]) -> list[tuple[Trial, Reached]]:
+    """Return the effects on those reached of each trial that knows who was contacted."""
+    return [(trial, health.reached[trial.id]) for trial in trials if trial.id in health.reached]
+
+
+def say_each(amounts: Sequence[tuple[Trial, TwoParts]], min_cell: int) -> list[Message]:
+    """Say of each amount whether more customers bought, or bought more."""
+    return [
+        say("{experiment}: {effect}", experiment=trial.name, effect=one.say(arm, min_cell))
+        for trial, one in amounts
+        for arm in trial.arms
+    ]
+
+
+def amounts_table(amounts: Sequence[tuple[Trial, TwoParts]], min_cell: int) -> pd.DataFrame:
+    """Return both parts of each amount's difference as a report may show them."""
+    parts = (
+        (trial, split_to_show(one.table, min_cell).assign(outcome=one.amount))
+        for trial, one in amounts
+    )
+    return stack(parts, [*AMOUNTS_SHOWN, *_ends("difference", "more_buyers", "larger_purchases")])
+
+
+def months_table(kept: Sequence[tuple[Trial, MonthsKept]], min_cell: int) -> pd.DataFrame:
+    """Return the months kept as a report may show them."""
+    parts = ((trial, kept_to_show(one.table, min_cell)) for trial, one in kept)
+    return stack(parts, [*MONTHS_SHOWN, "low", "high"])
+
+
+def reached_table(reached: Sequence[tuple[Trial, Reached]], min_cell: int) -> pd.DataFrame:
+    """Return the effects on those reached as a report may show them."""
+    parts = ((trial, reached_to_show(one.table, min_cell)) for trial, one in reached)
+    return stack(parts, [*REACHED_SHOWN, "reached_low", "reached_high"])
+
+
+def money_table(priced: Sequence[tuple[Trial, Money]], min_cell: int) -> pd.DataFrame:
+    """Return what each arm earns as a report may show it."""
+    parts = ((trial, money_to_show(money, min_cell)) for trial, money in priced)
+    return stack(parts, [*MONEY_SHOWN, *_ends("profit_per_contact")])
+
+
+def segments_table(segments: Sequence[tuple[Trial, str, Segments]], min_cell: int) -> pd.DataFrame:
+    """Return the segments of all arms as a report may show them."""
+    parts = (
+        (trial, segments_to_show(one, min_cell).assign(arm=arm, outcome=trial.main.name))
+        for trial, arm, one in segments
+    )
+    return stack(parts, [*SEGMENTS_SHOWN, "low", "high", *_ends("shrunk")])
+
+
+def changes_table(changes: Sequence[tuple[Trial, Trial, Change]], min_cell: int) -> pd.DataFrame:
+    """Return the parts of each change as a report may show them."""
+    parts = ((later, change_to_show(change, min_cell)) for later, _, change in changes)
+    return stack(parts, ["part", "change", "low", "high", "p_value", "status", "told"])
+
+
+def hints_table(hints: Sequence[Hint], min_cell: int) -> pd.DataFrame:
+    """Return the plain and the adjusted differences of campaigns without a draw by lot."""
+    parts = (
+        (
+            hint.trial,
+            observed_to_show(hint.observed, min_cell)["effects"].assign(outcome=hint.outcome),
+        )
+        for hint in hints
+    )
+    return stack(parts, ["outcome", *(name for name in OBSERVED if name != "binary")])
+
+
+def _ends(*names: str) -> list[str]:
+    return [f"{name}_{end}" for name in names for end in ("low", "high")]

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import scipy
 
-from customerlab.findings import Finding
+from customerlab.findings import Check, Finding
 from customerlab.lots import drawn
 from customerlab.messages import Message, say
 from customerlab.params import MAIN, UpliftTests
 from customerlab.uplift.comparing import Compared, slug
 from customerlab.uplift.fifths import FIFTHS
 from customerlab.uplift.foretelling import UpliftModel, foretell_effects
+from customerlab.uplift.money import Money
 from customerlab.uplift.policies import COLUMNS as POLICIES
 from customerlab.uplift.policies import Policies
 from customerlab.uplift.policy_answers import best_policy, targeting_pays, within_budget
@@ -27,6 +28,13 @@ from customerlab.uplift.trials import Trial
 MOST_LEARNT = 50_000
 #: So many arms of the latest trials are asked.
 MOST_ASKED = 6
+_PROFIT = "profit_per_contact"
+#: What an answer about one of several arms is called.
+_DETAIL = {
+    "uplift_tests.targeting_pays": "uplift_tests.picking",
+    "uplift_tests.best_policy": "uplift_tests.policy",
+    "uplift_tests.within_budget": "uplift_tests.budget",
+}
 
 
 @dataclass(frozen=True)
@@ -38,8 +46,11 @@ class Target:
     trial : Trial
     arm : str
     outcome : str
-    margin, cost : float or None
-        Money per unit of the outcome, and per contact.
+    called : Message
+        Outcome, arm and trial, in words.
+    money : Series or None
+        Row of :attr:`customerlab.uplift.money.Money.table`: what contacting all earns, by all
+        customers of the test; None without a margin and a cost.
     judged : Targeting or Message
         The message says why nothing is told.
     model : UpliftModel or None
@@ -48,8 +59,8 @@ class Target:
     trial: Trial
     arm: str
     outcome: str
-    margin: float | None
-    cost: float | None
+    called: Message
+    money: pd.Series | None
     judged: Targeting | Message
     model: UpliftModel | None
 
@@ -58,15 +69,15 @@ class Target:
         """What rules are worth, where that can be told."""
         return self.judged.policies if isinstance(self.judged, Targeting) else None
 
-    @property
-    def called(self) -> Message:
-        """Arm, outcome and trial, in words."""
-        return say(
-            "{outcome}, {arm}, {experiment}",
-            outcome=self.outcome,
-            arm=self.arm,
-            experiment=self.trial.name,
-        )
+    def earns(self, several: int) -> float:
+        """Return the least that a contact of everybody earns, at a level so many times as strict.
+
+        Missing where that is not known.
+        """
+        if self.money is None:
+            return float("nan")
+        value, low = (float(self.money[name]) for name in (_PROFIT, f"{_PROFIT}_low"))
+        return value - _wider(several) * (value - low)
 
 
 def prices(trial: Trial, settings: UpliftTests) -> tuple[dict[str, float], float | None]:
@@ -84,7 +95,11 @@ def prices(trial: Trial, settings: UpliftTests) -> tuple[dict[str, float], float
 
 
 def find_targets(
-    trials: Sequence[Trial], settings: UpliftTests, *, rng: np.random.Generator, seed: int
+    priced: Sequence[tuple[Trial, Money]],
+    settings: UpliftTests,
+    *,
+    rng: np.random.Generator,
+    seed: int,
 ) -> list[Target]:
     """Ask of each arm of the latest trials whom it moves more.
 
@@ -92,53 +107,61 @@ def find_targets(
 
     Parameters
     ----------
-    trials : sequence of Trial
+    priced : sequence of (Trial, Money)
+        See :func:`customerlab.uplift.beside.price_trials`.
     settings : UpliftTests
     rng : Generator
     seed : int
         Of the lot that draws whom to learn from, where customers are many.
     """
     found: list[Target] = []
-    for trial in trials:
-        if trial.control is None or len(found) >= MOST_ASKED:
-            continue
+    for trial, money in priced:
         margins, cost = prices(trial, settings)
-        priced = [outcome.name for outcome in trial.outcomes if outcome.name in margins]
-        outcome = priced[0] if priced else trial.main.name
+        with_margin = [outcome.name for outcome in trial.outcomes if outcome.name in margins]
+        outcome = with_margin[0] if with_margin else trial.main.name
         for arm in trial.arms[: MOST_ASKED - len(found)]:
-            target = Target(trial, arm, outcome, margins.get(outcome), cost, say("-"), None)
-            found.append(_ask(target, settings, rng, seed))
+            row = money.row(arm, outcome) if with_margin and cost is not None else None
+            told = (margins.get(outcome), cost, row)
+            found.append(_ask(trial, arm, outcome, told, settings, rng, seed))
     return found
 
 
-def _ask(target: Target, settings: UpliftTests, rng: np.random.Generator, seed: int) -> Target:
-    trial, names = target.trial, list(target.trial.covariates)
-    rows = trial.rows.filter(trial.rows.arm.isin([target.arm, trial.control]))
-    n = sum(trial.assigned[arm]["assigned"] for arm in (target.arm, trial.control))
+def _ask(
+    trial: Trial,
+    sent: str,
+    outcome: str,
+    told: tuple,
+    settings: UpliftTests,
+    rng: np.random.Generator,
+    seed: int,
+) -> Target:
+    names = list(trial.covariates)
+    rows = trial.rows.filter(trial.rows.arm.isin([sent, trial.control]))
+    n = sum(trial.assigned[arm]["assigned"] for arm in (sent, trial.control))
     if n > MOST_LEARNT:
         rows = rows.filter(drawn(seed, f"learn:{trial.id}", rows.customer_id, MOST_LEARNT / n))
-    frame = rows.select("customer_id", "arm", target.outcome, *names).order_by("customer_id")
+    frame = rows.select("customer_id", "arm", outcome, *names).order_by("customer_id")
     frame = frame.to_pandas()
-    arm = (frame["arm"] == target.arm).to_numpy()
+    arm = (frame["arm"] == sent).to_numpy()
     if trial.planned:
-        both = trial.planned[target.arm] + trial.planned[trial.control]
-        chance = trial.planned[target.arm] / both
+        chance = trial.planned[sent] / (trial.planned[sent] + trial.planned[trial.control])
     else:
         chance = float(arm.mean()) if 0 < arm.sum() < len(arm) else 0.5
-    data = {"outcome": frame[target.outcome].to_numpy(float), "arm": arm, "propensity": chance}
-    told = foretell_effects(frame, covariates=names, rng=rng, called=target.called, **data)
-    priced = target.margin is not None and target.cost is not None
+    data = {"outcome": frame[outcome].to_numpy(float), "arm": arm, "propensity": chance}
+    called = say("{outcome}, {arm}, {experiment}", outcome=outcome, arm=sent, experiment=trial.name)
+    foretold = foretell_effects(frame, covariates=names, rng=rng, called=called, **data)
+    margin, cost, row = told
     judged = judge_targeting(
-        told,
+        foretold,
         **data,
         rng=rng,
-        called=target.called,
-        margin=target.margin if priced else None,
-        cost=target.cost if priced else 0.0,
+        called=called,
+        margin=None if row is None else margin,
+        cost=0.0 if row is None else cost,
         budget=settings.budget,
         customers=n,
     )
-    return replace(target, judged=judged, model=told.model)
+    return Target(trial, sent, outcome, called, row, judged, foretold.model)
 
 
 def tabulate_curves(targets: Sequence[Target], part: str = "ranking") -> pd.DataFrame:
@@ -185,28 +208,68 @@ def _gain(policies: Policies) -> float:
 def _surely(policies: Policies, several: int) -> bool:
     if not policies.targeting_pays:
         return False
-    row, wider = policies.row(policies.chosen), scipy.stats.norm.isf(0.025 / several) / 1.96
+    row, wider = policies.row(policies.chosen), _wider(several)
     ends = [
         row[name] - wider * (row[name] - row[f"{name}_low"]) for name in ("gain", "over_everybody")
     ]
     return min(ends) > 0
 
 
-def target_findings(targets: Sequence[Target]) -> list[Finding]:
+def _wider(several: int) -> float:
+    """Return how many times as wide intervals are at a level so many times as strict."""
+    return float(scipy.stats.norm.isf(0.025 / max(several, 1)) / scipy.stats.norm.isf(0.025))
+
+
+def best_arm(targets: Sequence[Target]) -> Target | None:
+    """Return the arm that surely earns most when everybody is contacted; None where none does."""
+    asked = sum(target.money is not None for target in targets)
+    sure = [target for target in targets if target.earns(asked) > 0]
+    return max(sure, key=lambda target: target.earns(asked), default=None)
+
+
+def main_target(targets: Sequence[Target]) -> Target | None:
+    """Return the arm that figures show: the one to pick for, else the first that can be judged."""
+    judged = [target for target in targets if isinstance(target.judged, Targeting)]
+    priced = [target for target in judged if target.policies is not None]
+    return best_target(targets) or next(iter([*priced, *judged]), None)
+
+
+def check_forecast(targets: Sequence[Target]) -> list[Check]:
+    """Return whether uplift is as large as foretold, of the arm that figures show."""
+    main = main_target(targets)
+    if main is None:
+        return []
+    slope = main.judged.calibration.slope  # type: ignore[union-attr]
+    known = not np.isnan(slope.low)
+    return [
+        Check(
+            say("Uplift is as large as foretold"),
+            bool(slope.low <= 1 <= slope.high) if known else None,
+            main.judged.calibration.text,  # type: ignore[union-attr]
+            ("uplift_tests.proposed_to_contact",),
+        )
+    ]
+
+
+def target_findings(
+    targets: Sequence[Target], warnings: Mapping[str, Message] | None = None
+) -> list[Finding]:
     """Return ``uplift_tests.targeting_pays`` and ``.best_policy``, and of each arm where several.
 
     Parameters
     ----------
     targets : sequence of Target
         None of them: no findings.
+    warnings : mapping of str to Message, optional
+        By trial: what stands before its numbers, which then are weak at best.
     """
     if not targets:
         return []
-    each = [_of_one(target) for target in targets]
+    each = [_warned(_of_one(target), target, warnings or {}) for target in targets]
     if len(targets) == 1:
         return each[0]
     best = best_target(targets)
-    first = best or next((target for target in targets if target.policies is not None), targets[0])
+    first = best or best_arm(targets) or main_target(targets) or targets[0]
     said = each[targets.index(first)]
     if best is not None:
         overall = list(said[:2])
@@ -224,14 +287,32 @@ def target_findings(targets: Sequence[Target]) -> list[Finding]:
     details = []
     for target, findings in zip(targets, each, strict=True):
         end = slug(target.trial.id, target.arm)
-        details += [replace(one, id=f"{one.id}_{end}") for one in findings]
+        details += [replace(one, id=f"{_DETAIL[one.id]}_{end}") for one in findings]
     return [*overall, *details]
+
+
+def _warned(
+    findings: list[Finding], target: Target, warnings: Mapping[str, Message]
+) -> list[Finding]:
+    if target.trial.id not in warnings:
+        return findings
+    return [
+        replace(
+            one,
+            text=say("{warning} {effect}", warning=warnings[target.trial.id], effect=one.text),
+            status="weak" if one.status == "supported" else one.status,
+        )
+        for one in findings
+    ]
 
 
 def _of_one(target: Target) -> list[Finding]:
     policies = target.policies
     if policies is not None:
-        told = [targeting_pays(policies), best_policy(policies), within_budget(policies)]
+        best = best_policy(policies)
+        if not policies.targeting_pays and target.money is not None:
+            best = _all_or_none(target)
+        told = [targeting_pays(policies), best, within_budget(policies)]
         return [finding for finding in told if finding is not None]
     if isinstance(target.judged, Message):
         text, n = target.judged, None
@@ -249,6 +330,37 @@ def _of_one(target: Target) -> list[Finding]:
         Finding("uplift_tests.targeting_pays", text, n=n, status=status),
         Finding("uplift_tests.best_policy", lacking, n=n, status="not_enough_data"),
     ]
+
+
+def _all_or_none(target: Target) -> Finding:
+    """Return ``uplift_tests.best_policy`` where nobody is to be picked, by all of the test."""
+    row = target.money
+    value, low, high = (float(row[name]) for name in (_PROFIT, f"{_PROFIT}_low", f"{_PROFIT}_high"))
+    numbers = {"called": target.called, "gain": value, "low": low, "high": high}
+    if row["status"] == "not_enough_data" or np.isnan(low):
+        text = say("Not enough data to say whether contact pays ({called}).", called=target.called)
+        return Finding("uplift_tests.best_policy", text, status="not_enough_data")
+    if low > 0:
+        text = say(
+            "Contact everybody ({called}): that gains {gain:money} per customer (95 % interval "
+            "{low:money} to {high:money}).",
+            **numbers,
+        )
+    elif high < 0:
+        text = say(
+            "Contact nobody ({called}): contacting everybody brings {gain:money} per customer, "
+            "a loss (95 % interval {low:money} to {high:money}).",
+            **numbers,
+        )
+    else:
+        text = say(
+            "Whether contact pays is not sure ({called}): contacting everybody brings {gain:money} "
+            "per customer (95 % interval {low:money} to {high:money}).",
+            **numbers,
+        )
+    status = row["status"] if low > 0 or high < 0 else "weak"
+    n = int(row["n"] + row["control_n"])
+    return Finding("uplift_tests.best_policy", text, value, low, high, "money", n, status)
 
 
 def pays_from(trials: Sequence[Trial], settings: UpliftTests, compared: Compared) -> Mapping:
