@@ -83,8 +83,8 @@ class Segments:
         if not self.differ:
             return say(
                 "It is not sure that the effect on {outcome} differs by {by} (p = {p:chance}): "
-                "their own numbers lie apart no further than chance may have them. Count on the "
-                "same effect in all, {mean:number4} (95 % interval {low:number4} to "
+                "their own numbers lie apart no further than chance may have them. Until more is "
+                "known, reckon with the same in all, {mean:number4} (95 % interval {low:number4} to "
                 "{high:number4}).",
                 **told,
             )
@@ -101,8 +101,8 @@ class Segments:
             told |= {f"{end}_low": float(row["shrunk_low"])}
             told |= {f"{end}_high": float(row["shrunk_high"])}
         return say(
-            "The effect on {outcome} differs by {by} (p = {p:chance}). Luck taken off, it is "
-            "highest in {most}, {most_effect:number4} (95 % interval {most_low:number4} to "
+            "The effect on {outcome} differs by {by} (p = {p:chance}). It is highest in "
+            "{most}, {most_effect:number4} (95 % interval {most_low:number4} to "
             "{most_high:number4}), and lowest in {least}, {least_effect:number4} "
             "({least_low:number4} to {least_high:number4}).",
             **told,
