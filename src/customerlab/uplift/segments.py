@@ -84,8 +84,8 @@ class Segments:
             return say(
                 "It is not sure that the effect on {outcome} differs by {by} (p = {p:chance}): "
                 "their own numbers lie apart no further than chance may have them. Until more is "
-                "known, reckon with the same in all, {mean:number4} (95 % interval {low:number4} to "
-                "{high:number4}).",
+                "known, reckon with the same in all, {mean:number4} (95 % interval {low:number4} "
+                "to {high:number4}).",
                 **told,
             )
         shown = self.table[self.table["shrunk"].notna() & ~few_behind(self.table, min_cell)]
