@@ -82,8 +82,10 @@ def hillstrom(seed: int) -> str:
     arm, rng = (rows["segment"] == "Womens E-Mail").to_numpy(), np.random.default_rng(seed)
     found = judge(frame.to_numpy(), arm, rows["visit"].to_numpy(float), rng)[1]
     top = found.ranking.table.iloc[5]
-    weights = (1 / np.arange(found.scores.n, 0, -1)).cumsum()[::-1] - 1
-    effect = found.scores.effect[np.argsort(-found.priority, kind="stable")]
+    order = np.argsort(-found.priority, kind="stable")
+    weights = pd.Series((1 / np.arange(found.scores.n, 0, -1)).cumsum()[::-1] - 1)
+    weights = weights.groupby(found.priority[order]).transform("mean").to_numpy()
+    effect = found.scores.effect[order]
     drawn = np.array([rng.permutation(effect) @ weights for _ in range(2000)])
     seen = effect @ weights
     ends = f"{top['effect_low']:.4f} to {top['effect_high']:.4f}"

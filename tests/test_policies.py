@@ -12,7 +12,7 @@ from statsmodels.stats.weightstats import DescrStatsW
 from customerlab.messages import ENGLISH
 from customerlab.uplift.doubly_robust import score_customers
 from customerlab.uplift.policies import COLUMNS, RULES, judge_policies
-from customerlab.uplift.policy_answers import best_policy, targeting_pays
+from customerlab.uplift.policy_answers import best_policy, targeting_pays, within_budget
 from customerlab.uplift.ranking import rank_effects
 
 MARGIN = 10.0
@@ -220,6 +220,37 @@ def test_too_little_gives_words_and_an_empty_table(case):
     for one in (targeting_pays(got), best_policy(got)):
         assert (one.status, one.value) == ("not_enough_data", None)
         assert "Not enough data" in ENGLISH(one.text)
+
+
+def test_a_budget_buys_the_best_that_it_can(ranking):
+    rng = np.random.default_rng(10)
+    priority, scores = planted(8000, rng, effect=fifth)
+    asked = {"ranking": ranking, "margin": MARGIN, "cost": 1.5, "half": np.arange(8000) < 4000}
+
+    def within(**budget):
+        return judge_policies(scores, priority, **asked, **budget, rng=rng)
+
+    small = within(budget=1200.0)  # 800 of 8,000 customers
+    row = small.row("budget")
+    assert (small.affordable, small.budget_share) == pytest.approx((0.1, 0.1))
+    # 0.1 x (10 x 0.4 - 1.5) for each of all
+    assert row["gain_low"] < 0.25 < row["gain_high"]
+    judged_half, first = priority[4000:], np.sort(priority[4000:])[-400]
+    won = MARGIN * scores.effect[4000:] - 1.5
+    assert row["gain"] == pytest.approx((won * (judged_half >= first)).mean())
+    assert within(budget=120.0, customers=800).affordable == pytest.approx(0.1)
+    # more than the fifth that is moved would lose money again
+    assert within(budget=1e6).affordable == 1
+    assert within(budget=1e6).budget_share == pytest.approx(0.2)
+    none = within(budget=0.0)
+    assert none.row("budget")[["share", "gain"]].tolist() == [0, 0]
+    assert "pays for nobody" in ENGLISH(within_budget(none).text)
+    # where contact loses money, the least that can be asked for; all are alike, so by lot
+    alike = judge_policies(scores, np.ones(8000), **asked, budget=1200.0, rng=rng).row("budget")
+    assert alike["share"] == pytest.approx(0.05)
+    assert alike["gain"] == pytest.approx(won.mean() * 0.05)
+    with pytest.raises(ValueError, match="budget"):
+        within(budget=-1.0)
 
 
 @pytest.mark.parametrize(("margin", "cost"), [(0, 1), (-1, 1), (np.nan, 1), (1, -1), (1, np.nan)])

@@ -52,8 +52,8 @@ class Policies:
         Of the two rules that target, the one better on the choosing half; empty without any.
     affordable : float
         The share of the customers that the budget pays for, at most 1; missing without a budget.
-    budget_threshold : float
-        The least priority that the rule ``budget`` contacts; missing where it contacts nobody.
+    budget_share : float
+        The share that the rule ``budget`` contacts; those alike at its edge are drawn by lot.
     simple : str
         ``nobody`` or ``everybody``: the better one on the choosing half.
     tells_apart : bool
@@ -78,7 +78,7 @@ class Policies:
     called: Message | str
     why_not: Message | None = None
     affordable: float = float("nan")
-    budget_threshold: float = float("nan")
+    budget_share: float = float("nan")
 
     def row(self, rule: str) -> pd.Series:
         """Return the row of a rule."""
@@ -187,12 +187,15 @@ def judge_policies(
     if not np.isnan(threshold):
         rules["best_share"] = priority >= threshold
     rules["above_cost"] = above
-    affordable = least = float("nan")
+    affordable = within = float("nan")
     if budget is not None:
         whole = cost * (scores.n if customers is None else customers)
         affordable = min(1.0, budget / whole) if whole > 0 else 1.0
-        least = _best_within(won, priority[half], affordable)
-        rules["budget"] = priority >= least  # nobody where that is missing
+        shares = np.append(SHARES[affordable > SHARES], affordable)
+        gains = [(won * _first(priority[half], share)).sum() for share in shares]
+        within = float(shares[np.argmax(gains)])
+        rules["budget"] = np.zeros(scores.n)
+        rules["budget"][~half] = _first(priority[~half], within)
     table = pd.DataFrame(
         [
             (rule, *_judge(judged, who[~half], rules[simple][~half], margin, cost))
@@ -204,7 +207,7 @@ def judge_policies(
     return Policies(
         *(table, share, threshold, chosen, simple, *about, status_of(carried), ranking.called),
         affordable=affordable,
-        budget_threshold=least,
+        budget_share=within,
     )
 
 
@@ -222,22 +225,11 @@ def _best_threshold(won: np.ndarray, priority: np.ndarray) -> float:
     return float(asked[np.argmax([(won * (priority >= one)).sum() for one in asked])])
 
 
-def _best_within(won: np.ndarray, priority: np.ndarray, affordable: float) -> float:
-    """Return the least priority to contact that wins most, of those that can be afforded.
-
-    Missing where nobody can be: those of equal priority are contacted together.
-    """
-    falling = np.sort(priority)[::-1]
-    shares = np.append(SHARES[affordable > SHARES], affordable)
-    last = np.floor(np.round(shares * len(falling), 6)).astype(int) - 1
-    asked = [
-        one
-        for one in np.unique(falling[last[last >= 0]])[::-1]
-        if (priority >= one).mean() <= affordable + 1e-9
-    ]
-    if not asked:
-        return float("nan")
-    return float(asked[np.argmax([(won * (priority >= one)).sum() for one in asked])])
+def _first(priority: np.ndarray, share: float) -> np.ndarray:
+    """Return each one's chance to be among the first `share`, those alike drawn by lot."""
+    _, place, count = np.unique(-priority, return_inverse=True, return_counts=True)
+    before = count.cumsum() - count
+    return np.clip((share * len(priority) - before) / count, 0, 1)[place]
 
 
 def _judge(

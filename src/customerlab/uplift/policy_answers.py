@@ -57,9 +57,7 @@ def within_budget(policies: Policies) -> Finding | None:
     row = policies.row("budget")
     told = {"called": policies.called, "affordable": policies.affordable}
     if not row["share"] > 0:
-        text = say(
-            "The budget pays for nobody who can be picked ({called}).", called=policies.called
-        )
+        text = say("The budget pays for nobody ({called}).", called=policies.called)
         return Finding("uplift_tests.within_budget", text, n=policies.n, status="weak")
     numbers = _numbers(policies, "budget", "gain")
     told |= {"share": float(row["share"]), "gain": numbers[0], "low": numbers[1]}

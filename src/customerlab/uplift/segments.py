@@ -79,12 +79,12 @@ class Segments:
                 least=FEW_EVENTS,
                 **told,
             )
-        told |= {"p": self.p, "mean": self.mean, "low": self.mean_low, "high": self.mean_high}
+        told |= {"p": self.p}
         if not self.differ:
             return say(
                 "It is not sure that the effect on {outcome} differs by {by} (p = {p:chance}): "
-                "their own numbers lie apart no further than chance may have them. Count on the "
-                "effect on all customers in each.",
+                "their own numbers lie apart no further than chance may have them. Until more is "
+                "known, reckon with the effect on all customers in each.",
                 **told,
             )
         shown = self.table[self.table["shrunk"].notna() & ~few_behind(self.table, min_cell)]
@@ -100,8 +100,8 @@ class Segments:
             told |= {f"{end}_low": float(row["shrunk_low"])}
             told |= {f"{end}_high": float(row["shrunk_high"])}
         return say(
-            "The effect on {outcome} differs by {by} (p = {p:chance}). Luck taken off, it is "
-            "highest in {most}, {most_effect:number4} (95 % interval {most_low:number4} to "
+            "The effect on {outcome} differs by {by} (p = {p:chance}). It is highest in "
+            "{most}, {most_effect:number4} (95 % interval {most_low:number4} to "
             "{most_high:number4}), and lowest in {least}, {least_effect:number4} "
             "({least_low:number4} to {least_high:number4}).",
             **told,

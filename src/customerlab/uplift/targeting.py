@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -56,11 +56,12 @@ def judge_targeting(
     cost: float = 0.0,
     budget: float | None = None,
     customers: int | None = None,
-) -> Targeting | Message:
+) -> Targeting:
     """Judge what was foretold on the customers whom the models had not seen.
 
     The earlier blocks choose the rule, the later ones judge it: no outcome that judges had a part
-    in the choice, not even through a model.
+    in the choice, not even through a model. Where nothing is foretold, all customers are alike:
+    the parts say why, and what remains is to contact all or none.
 
     Parameters
     ----------
@@ -72,27 +73,19 @@ def judge_targeting(
         The outcome in words.
     margin, cost, budget, customers
         See :func:`customerlab.uplift.policies.judge_policies`.
-
-    Returns
-    -------
-    Targeting or Message
-        The message says why nothing was foretold.
     """
-    if foretold.why_not is not None:
-        return foretold.why_not
     called = say("the outcome") if called is None else called
-    some = foretold.judged
+    blind = foretold.why_not is not None
+    some = foretold.judged | blind
     chance = np.broadcast_to(np.asarray(propensity, dtype=float), some.shape)[some]
-    scores = score_customers(
-        np.asarray(arm)[some],
-        np.asarray(outcome)[some],
-        chance,
-        foretold.mu0[some],
-        foretold.mu1[some],
-    )
-    priority = foretold.priority[some]
+    mus = (None, None) if blind else (foretold.mu0[some], foretold.mu1[some])
+    scores = score_customers(np.asarray(arm)[some], np.asarray(outcome)[some], chance, *mus)
+    priority = np.zeros(scores.n) if blind else foretold.priority[some]
     ranking = rank_effects(scores, priority, rng=rng, called=called)
     calibration = calibrate_uplift(scores, priority, called=called)
+    if foretold.why_not is not None:
+        ranking = replace(ranking, why_not=foretold.why_not)
+        calibration = replace(calibration, text=foretold.why_not)
     policies = None
     if margin is not None:
         policies = judge_policies(
@@ -101,7 +94,7 @@ def judge_targeting(
             margin=margin,
             cost=cost,
             rng=rng,
-            half=foretold.early,
+            half=None if blind else foretold.early,
             budget=budget,
             customers=customers,
         )
