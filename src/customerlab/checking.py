@@ -28,6 +28,7 @@ from customerlab.sources import resolve_files
 from customerlab.sources.delimited import DelimitedFiles
 from customerlab.sources.files import all_parquet, common_columns, text_literal
 from customerlab.sources.parquet import ParquetFiles
+from customerlab.uplift import check_trials
 from customerlab.validity import own_rules
 from customerlab.workspace import Lab
 from customerlab.workspace.intake import clean_sources, parse_sources
@@ -37,6 +38,7 @@ _UNSET = {
     "invalid_customers": "ours, which the report prints",
     "churn_timing": "those at hand",
     "repurchase_drivers": "found in the data",
+    "uplift_tests": "found in the data",
     "engine": "a share of the machine",
 }
 
@@ -127,6 +129,8 @@ def _try_sections(lab: Lab, where: str) -> None:
         check_stays(tables, params, where=f"{where}: churn_timing")
     if plan.answerable(plan.named("repurchase_drivers"), params):
         observe_answers(tables, params, lab.keep)
+    if plan.answerable(plan.named("uplift_tests"), params):
+        check_trials(tables, params)
 
 
 def _without_rows(

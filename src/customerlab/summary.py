@@ -51,6 +51,16 @@ QUESTIONS = (
         ),
         ("05_repurchase_drivers",),
     ),
+    Question(
+        say("Whom does a campaign truly move, and what to do next?"),
+        (
+            "uplift_tests.last_proposal",
+            "uplift_tests.best_policy",
+            "uplift_tests.on_average",
+            "uplift_tests.observed",
+        ),
+        ("07_uplift_tests",),
+    ),
     Question(say("Whom to approach ahead of their need?"), (), ()),
 )
 
@@ -141,6 +151,15 @@ def propose(findings: Iterable[Finding]) -> tuple[Message, ...]:
                 "to be expected to leave within {months:count} months.",
                 share=soon.value,
                 months=int(soon.id.split("_")[-2]),
+            )
+        )
+    contact = by_id.get("uplift_tests.proposed_to_contact")
+    if contact and isinstance(contact.value, int) and contact.value > 0:
+        proposals.append(
+            say(
+                "Contact the {count:customers} customers whom a test says it pays to contact, on "
+                "the list in data/, and leave its control group alone.",
+                count=contact.value,
             )
         )
     change = by_id.get("repurchase_drivers.to_change")

@@ -28,6 +28,8 @@ NOT_ASSIGNED = "not assigned"
 EVERYONE = "everyone, today"
 #: So many of them are compared at most, drawn by lot.
 MOST_COMPARED = 50_000
+#: They are compared in so many campaigns, the latest.
+MOST_CAMPAIGNS = 6
 #: Features that are used unasked: what tells of leaving, and what costs many columns, is not.
 _USUAL_FEATURES = ("tenure_band", "age_band", "gender", "region", "payroll", "products")
 _USUAL_FEATURES += ("balance", "moves", "complaints", "trend")
@@ -88,7 +90,7 @@ def read_assignments(
     base = keep(_assigned(tables, proposals, snapshot))
     about = _about(tables, base, proposals)
     controls = {one: find_control(each["arms"], settings.control) for one, each in about.items()}
-    alone = [one for one, control in controls.items() if control is None]
+    alone = [one for one, control in controls.items() if control is None][:MOST_CAMPAIGNS]
     rows = _with_others(base, tables, about, alone, params.seed)
     rows = rows.union(_everyone(tables, snapshot))
     rows = keep(rows.mutate(day=rows.assigned_at.date()))
@@ -199,10 +201,13 @@ def _about(
         listed = listed.astype(object).where(listed.notna(), None)
         told = {row.pop("campaign_id"): row for row in listed.to_dict("records")}
     proposed = {one.id: one for one in proposals}
+    names = [row.get("name") for row in told.values()]
     found = {}
     for one, mine in frame.groupby("campaign_id", sort=True):
         row = told.get(one, {})
         name: Message | str = row.pop("name", None) or str(one)
+        if names.count(name) > 1:
+            name = f"{name} ({one})"
         if one in proposed:
             name = say(
                 "what was proposed on {day:date} ({section})",

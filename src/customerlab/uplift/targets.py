@@ -51,8 +51,7 @@ class Target:
     money : Series or None
         Row of :attr:`customerlab.uplift.money.Money.table`: what contacting all earns, by all
         customers of the test; None without a margin and a cost.
-    judged : Targeting or Message
-        The message says why nothing is told.
+    judged : Targeting
     model : UpliftModel or None
     """
 
@@ -61,13 +60,13 @@ class Target:
     outcome: str
     called: Message
     money: pd.Series | None
-    judged: Targeting | Message
+    judged: Targeting
     model: UpliftModel | None
 
     @property
     def policies(self) -> Policies | None:
         """What rules are worth, where that can be told."""
-        return self.judged.policies if isinstance(self.judged, Targeting) else None
+        return self.judged.policies
 
     def earns(self, several: int) -> float:
         """Return the least that a contact of everybody earns, at a level so many times as strict.
@@ -181,7 +180,7 @@ def tabulate_curves(targets: Sequence[Target], part: str = "ranking") -> pd.Data
     columns = ["experiment", "arm", "outcome", "binary", *own]
     frames = []
     for target in targets:
-        if isinstance(target.judged, Targeting) and getattr(target.judged, part) is not None:
+        if getattr(target.judged, part) is not None:
             about = {"experiment": target.trial.name, "arm": target.arm}
             kinds = {one.name: one.kind for one in target.trial.outcomes}
             about |= {"outcome": target.outcome, "binary": kinds[target.outcome] == "binary"}
@@ -229,9 +228,10 @@ def best_arm(targets: Sequence[Target]) -> Target | None:
 
 def main_target(targets: Sequence[Target]) -> Target | None:
     """Return the arm that figures show: the one to pick for, else the first that can be judged."""
-    judged = [target for target in targets if isinstance(target.judged, Targeting)]
+    judged = [target for target in targets if target.judged.ranking.why_not is None]
     priced = [target for target in judged if target.policies is not None]
-    return best_target(targets) or next(iter([*priced, *judged]), None)
+    best = best_target(targets) or best_arm(judged)
+    return best or next(iter([*priced, *judged]), None)
 
 
 def check_forecast(targets: Sequence[Target]) -> list[Check]:
@@ -239,13 +239,13 @@ def check_forecast(targets: Sequence[Target]) -> list[Check]:
     main = main_target(targets)
     if main is None:
         return []
-    slope = main.judged.calibration.slope  # type: ignore[union-attr]
+    slope = main.judged.calibration.slope
     known = not np.isnan(slope.low)
     return [
         Check(
             say("Uplift is as large as foretold"),
             bool(slope.low <= 1 <= slope.high) if known else None,
-            main.judged.calibration.text,  # type: ignore[union-attr]
+            main.judged.calibration.text,
             ("uplift_tests.proposed_to_contact",),
         )
     ]
@@ -274,7 +274,7 @@ def target_findings(
     if best is not None:
         overall = list(said[:2])
     else:
-        asked = sum(isinstance(target.judged, Targeting) for target in targets)
+        asked = sum(target.judged.ranking.why_not is None for target in targets)
         text = say(
             "For none of {asked:count} arms does picking customers surely pay: contact all or "
             "none, there is no group to pick.",
@@ -314,13 +314,9 @@ def _of_one(target: Target) -> list[Finding]:
             best = _all_or_none(target)
         told = [targeting_pays(policies), best, within_budget(policies)]
         return [finding for finding in told if finding is not None]
-    if isinstance(target.judged, Message):
-        text, n = target.judged, None
-        status = "not_enough_data"
-    else:
-        ranking = target.judged.ranking
-        text, n, status = ranking.text, ranking.n, ranking.status
-        status = "weak" if status == "supported" and not ranking.tells_apart else status
+    ranking = target.judged.ranking
+    text, n, status = ranking.text, ranking.n, ranking.status
+    status = "weak" if status == "supported" and not ranking.tells_apart else status
     lacking = say(
         "What to do ({called}) cannot be told in money: it takes a margin and the cost of a "
         "contact in the parameters.",
