@@ -166,7 +166,8 @@ NOTEBOOKS = (
             "policy_value",
             "observed",
             "part_of_change",
-            "checks",
+            "looks",
+            "uplift_fifths",
         ),
     ),
     Notebook(

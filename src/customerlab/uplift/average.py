@@ -26,6 +26,9 @@ from customerlab.uplift.welch import bounds, variance_of
 #: a share that is fewer than nine customers.
 ROUGHEST = 1 / 3
 
+#: Of n customers of whom nobody did it, the share may be up to this over n, at 95 %.
+UNSEEN = 3
+
 _PLAIN = ["effect", "low", "high", "relative", "relative_low", "relative_high", "p_value"]
 #: Columns of :attr:`Effects.table`.
 COLUMNS = ["arm", "outcome", "n", "control_n", "control_mean", "treated_mean", *_PLAIN, *ADJUSTED]
@@ -192,8 +195,10 @@ def _status(row: dict) -> Status:
     n, n0 = row["n"], row["control_n"]
     if not row["binary"]:
         return status_of(min(n, n0))
-    # where nobody, or everybody, of an arm did it, its share is not known to within nothing
-    if not all(0 < row[name] < 1 for name in ("treated_mean", "control_mean")):
-        return "not_enough_data"
+    for share, size in ((row["treated_mean"], n), (row["control_mean"], n0)):
+        # where nobody, or everybody, of an arm did it, the interval takes its share to be known;
+        # it may be off by three over the customers (Hanley and Lippman-Hand 1983)
+        if share in (0, 1) and not UNSEEN / size < abs(row["effect"]) / 10:
+            return "not_enough_data"
     events = n * row["treated_mean"] + n0 * row["control_mean"]
     return status_of(min(n, n0, round(min(events, n + n0 - events))))

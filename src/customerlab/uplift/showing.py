@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 
 import pandas as pd
 
@@ -32,21 +32,21 @@ from customerlab.uplift.trials import Trial, Trials
 from customerlab.uplift.two_parts import TwoParts
 
 #: What a page shows of the tables that are written.
-EFFECTS_SHOWN = ["experiment", "arm", "outcome", "n", "control_mean", "treated_mean", "effect"]
-EFFECTS_SHOWN += ["adjusted_effect", "relative", "adjusted_p", "sharpened", "status"]
+EFFECTS_SHOWN = ["experiment", "arm", "outcome", "control_mean", "treated_mean", "effect"]
+EFFECTS_SHOWN += ["adjusted_effect", "adjusted_p"]
 POWER_SHOWN = ["experiment", "arm", "outcome", "smallest_effect", "smallest_relative", "effect"]
 POWER_SHOWN += ["power", "next_n_treated", "next_n_control"]
-MONEY_SHOWN = ["experiment", "arm", "outcome", "margin", "cost", "profit_per_contact", "profit"]
-MONEY_SHOWN += ["roi", "cac", "break_even_cost", "status"]
+MONEY_SHOWN = ["experiment", "arm", "outcome", "profit_per_contact", "profit", "roi", "cac"]
+MONEY_SHOWN += ["break_even_cost"]
 POLICIES_SHOWN = ["experiment", "arm", "outcome", "rule", "share", "value", "gain", "difference"]
 BALANCE_SHOWN = ["experiment", "covariate", "arm", "control_mean", "mean", "smd"]
-AMOUNTS_SHOWN = ["experiment", "arm", "outcome", "difference", "more_buyers"]
-AMOUNTS_SHOWN += ["larger_purchases", "status"]
-MONTHS_SHOWN = ["experiment", "arm", "rmst", "control_rmst", "months_kept", "p_value"]
-MONTHS_SHOWN += ["horizon_months", "status"]
-REACHED_SHOWN = ["experiment", "arm", "outcome", "reached", "control_reached", "effect"]
-REACHED_SHOWN += ["reached_effect", "status"]
-SEGMENTS_SHOWN = ["experiment", "arm", "outcome", "segment", "n", "effect", "shrunk", "status"]
+_AMOUNTS = ["arm", "outcome", "difference", "more_buyers", "larger_purchases", "status"]
+_MONTHS = ["arm", "rmst", "control_rmst", "months_kept", "low", "high", "p_value"]
+_MONTHS += ["horizon_months", "status"]
+_REACHED = ["arm", "outcome", "reached", "control_reached", "effect", "reached_effect"]
+_REACHED += ["reached_low", "reached_high", "status"]
+_SEGMENTS = ["arm", "outcome", "segment", "n", "effect", "low", "high", "shrunk", "shrunk_low"]
+_SEGMENTS += ["shrunk_high", "status"]
 _FIRST = ["experiment", "arm", "outcome", "n", "control_n", "control_mean", "treated_mean"]
 _FIRST += ["effect", "low", "high", "relative", "relative_low", "relative_high", "p_value"]
 _FIRST += ["adjusted_p"]
@@ -125,6 +125,52 @@ def say_trials(observed: Trials) -> list[Message]:
     return [*said, *notes.values()]
 
 
+#: What is said where a section has nothing to tell.
+_LACKING: dict[str, Message] = {
+    "proposals": say(
+        "No earlier run proposed anything that could be judged by now. What this run proposes is "
+        "read back by the next one with a later snapshot."
+    ),
+    "months": say(
+        "No outcome is of months. With an outcome such as months_kept: months in the parameters "
+        "this section tells how much longer customers stay."
+    ),
+    "contact": say(
+        "It is not known who was contacted: that takes a table of contacts, or a column contacted "
+        "of the experiment."
+    ),
+    "segments": say("No segments were declared in the parameters, or no arm could be compared."),
+    "changes": say("There is no earlier campaign of the same kind to compare the latest one with."),
+    "hints": say("Every test that is looked at left some customers alone."),
+    "amounts": say("No outcome is an amount."),
+}
+
+
+def say_lacking(found: Sized, section: str) -> list[Message]:
+    """Say why a section has nothing to tell; nothing where it has.
+
+    Parameters
+    ----------
+    found : sized
+    section : str
+        A key of the sections that may be empty.
+    """
+    return [] if len(found) else [_LACKING[section]]
+
+
+def say_reached(reached: Sequence[tuple[Trial, Reached]], min_cell: int) -> list[Message]:
+    """Say what each arm did to those it reached."""
+    return [
+        say(
+            "{experiment}: {effect}",
+            experiment=trial.name,
+            effect=one.say(arm, trial.main.name, min_cell),
+        )
+        for trial, one in reached
+        for arm in trial.arms
+    ]
+
+
 def reached_of(health: Health, trials: Sequence[Trial]) -> list[tuple[Trial, Reached]]:
     """Return the effects on those reached of each trial that knows who was contacted."""
     return [(trial, health.reached[trial.id]) for trial in trials if trial.id in health.reached]
@@ -145,19 +191,19 @@ def amounts_table(amounts: Sequence[tuple[Trial, TwoParts]], min_cell: int) -> p
         (trial, split_to_show(one.table, min_cell).assign(outcome=one.amount))
         for trial, one in amounts
     )
-    return stack(parts, [*AMOUNTS_SHOWN, *_ends("difference", "more_buyers", "larger_purchases")])
+    return stack(parts, [*_AMOUNTS, *_ends("difference", "more_buyers", "larger_purchases")])
 
 
 def months_table(kept: Sequence[tuple[Trial, MonthsKept]], min_cell: int) -> pd.DataFrame:
     """Return the months kept as a report may show them."""
     parts = ((trial, kept_to_show(one.table, min_cell)) for trial, one in kept)
-    return stack(parts, [*MONTHS_SHOWN, "low", "high"])
+    return stack(parts, _MONTHS)
 
 
 def reached_table(reached: Sequence[tuple[Trial, Reached]], min_cell: int) -> pd.DataFrame:
     """Return the effects on those reached as a report may show them."""
     parts = ((trial, reached_to_show(one.table, min_cell)) for trial, one in reached)
-    return stack(parts, [*REACHED_SHOWN, "reached_low", "reached_high"])
+    return stack(parts, _REACHED)
 
 
 def money_table(priced: Sequence[tuple[Trial, Money]], min_cell: int) -> pd.DataFrame:
@@ -172,7 +218,7 @@ def segments_table(segments: Sequence[tuple[Trial, str, Segments]], min_cell: in
         (trial, segments_to_show(one, min_cell).assign(arm=arm, outcome=trial.main.name))
         for trial, arm, one in segments
     )
-    return stack(parts, [*SEGMENTS_SHOWN, "low", "high", *_ends("shrunk")])
+    return stack(parts, _SEGMENTS)
 
 
 def changes_table(changes: Sequence[tuple[Trial, Trial, Change]], min_cell: int) -> pd.DataFrame:

@@ -147,7 +147,9 @@ def _ask(
     else:
         chance = float(arm.mean()) if 0 < arm.sum() < len(arm) else 0.5
     data = {"outcome": frame[outcome].to_numpy(float), "arm": arm, "propensity": chance}
-    called = say("{outcome}, {arm}, {experiment}", outcome=outcome, arm=sent, experiment=trial.name)
+    called = say(
+        "{arm} of {experiment}, by {outcome}", outcome=outcome, arm=sent, experiment=trial.name
+    )
     foretold = foretell_effects(frame, covariates=names, rng=rng, called=called, **data)
     margin, cost, row = told
     judged = judge_targeting(
@@ -282,7 +284,15 @@ def target_findings(
         )
         if not asked:
             text = say("Not enough data to say for any arm whether picking customers pays.")
-        overall = [replace(said[0], text=text, status="weak" if asked else "not_enough_data")]
+        overall = [
+            Finding(
+                "uplift_tests.targeting_pays",
+                text,
+                say("No group to pick") if asked else None,
+                n=said[0].n,
+                status="weak" if asked else "not_enough_data",
+            )
+        ]
         overall.append(said[1])
     details = []
     for target, findings in zip(targets, each, strict=True):
@@ -322,8 +332,12 @@ def _of_one(target: Target) -> list[Finding]:
         "contact in the parameters.",
         called=target.called,
     )
+    value = None
+    if status != "not_enough_data":
+        apart = ranking.tells_apart
+        value = say("Some are moved more") if apart else say("No group to pick")
     return [
-        Finding("uplift_tests.targeting_pays", text, n=n, status=status),
+        Finding("uplift_tests.targeting_pays", text, value, n=n, status=status),
         Finding("uplift_tests.best_policy", lacking, n=n, status="not_enough_data"),
     ]
 
