@@ -76,6 +76,8 @@ class Trial:
         What was left out on the way, and why.
     contact_known : bool
         Whether ``contacted`` tells anything.
+    uneven : bool
+        Whether customers of an arm had different chances of it.
     promised : dict of str to float or None
         Of proposed actions: how much more of the main outcome the proposal promised, by arm, in
         all.
@@ -96,6 +98,7 @@ class Trial:
     about: dict[str, object]
     notes: tuple[Message, ...] = ()
     contact_known: bool = False
+    uneven: bool = False
     promised: dict[str, float] | None = None
 
     @property
