@@ -124,5 +124,9 @@ def test_an_empty_arm_and_outcomes_before_the_assignment(tmp_path):
     assert "bought is the same for all" in told["found"]["a_mail_bought"]["text"]
     assert told["trials"][0].rows.x_bought_before.mean().execute() > 0.5
     sizes = next(c for c in told["health"].checks if "as large as planned" in str(c.name))
-    assert sizes.passed is not True
+    assert sizes.passed is False
+    assert "an arm that nobody is in has 0.00 % of the customers instead of 20.00 %" in str(
+        sizes.text
+    )
+    assert told["found"]["a_mail_bought"]["text"].startswith("Warning, do not rely on this yet:")
     assert told["found"]["proposed_to_contact"]["status"] == "not_enough_data"

@@ -18,6 +18,10 @@ from customerlab.privacy import PERSONAL
 from customerlab.uplift.covariates import encode_covariates
 from customerlab.uplift.trials import Outcome, Trial, find_control, refuse_unknown
 
+#: What an arm is called of which only the chances of the others tell.
+EMPTY_ARM = say("an arm that nobody is in")
+#: Chances of all arms add up to one but for rounding.
+_OFF = 0.02
 _OWN = tuple(column.name for column in TABLES["experiment"].columns)
 
 
@@ -234,8 +238,10 @@ def are_uneven(counted: pd.DataFrame) -> bool:
     return bool((counted["most"] - counted["least"] > 1e-9).any())
 
 
-def shares_of(counted: pd.DataFrame) -> dict[str, float] | None:
+def shares_of(counted: pd.DataFrame) -> dict[Message | str, float] | None:
     """Return the planned share of each arm; None where it is not told, or not one for all.
+
+    Chances that add up to less than one tell of a further arm.
 
     Parameters
     ----------
@@ -246,4 +252,7 @@ def shares_of(counted: pd.DataFrame) -> dict[str, float] | None:
     if counted.empty or not (told & counted["least"].eq(counted["most"])).all():
         return None
     shares = dict(zip(counted["arm"], counted["least"].astype(float), strict=True))
-    return shares if abs(sum(shares.values()) - 1) < 0.02 else None
+    rest = 1 - sum(shares.values())
+    if rest > _OFF:  # of all chances, so much belongs to an arm that is not there
+        shares[EMPTY_ARM] = rest
+    return shares if rest > -_OFF else None
