@@ -82,14 +82,16 @@ def _of_one(row: pd.Series, name: str) -> Finding:
     facts = {"what": row["experiment"], "n": int(row["n"]), "control": int(row["control_n"])}
     if pd.isna(row["promised"]):
         first = say(
-            "{what}. Promised: the list named {n:customers} customers, and left {control:customers} "
-            "alone to compare with; it put no number on what contact would bring.",
+            "{what}. Promised: the list named {n:customers} customers, and left "
+            "{control:customers} alone to compare with; it put no number on what contact would "
+            "bring.",
             **facts,
         )
     else:
         first = say(
-            "{what}. Promised: the list named {n:customers} customers, and left {control:customers} "
-            "alone to compare with; contact was to bring {promised:number} more ({outcome}).",
+            "{what}. Promised: the list named {n:customers} customers, and left "
+            "{control:customers} alone to compare with; contact was to bring {promised:number} "
+            "more ({outcome}).",
             promised=row["promised"],
             outcome=row["outcome"],
             **facts,
