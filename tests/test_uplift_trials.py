@@ -166,6 +166,7 @@ def test_proposals_of_an_earlier_run_are_read_back():
         {
             "customer_id": ids,
             "arm": np.where(np.arange(len(ids)) % 4 == 0, "control", "contact"),
+            "outcome": "orders",
             "promised": 0.2,
         }
     )
@@ -177,6 +178,7 @@ def test_proposals_of_an_earlier_run_are_read_back():
     back = trials[1]
     assert back.source == "actions"
     assert (back.control, back.arms) == ("control", ("contact",))
+    assert back.main.name == "orders"
     assert back.promised == pytest.approx({"contact": 37.4, "control": 12.6})
     rows = back.rows.to_pandas()
     assert set(rows["day"].astype(str)) == {"2025-04-01"}

@@ -130,7 +130,7 @@ def price_trials(
     """Turn the effects of each trial into money, as far as the parameters tell prices."""
     found = []
     for trial in trials:
-        if trial.id not in compared.effects:
+        if trial.id not in compared.effects or not trial.arms:
             continue
         margins, cost = prices(trial, settings)
         money = price_effects(compared.effects[trial.id], margin=margins or None, cost=cost)

@@ -234,7 +234,10 @@ def tell_power(
             continue
         key = (row["trial"], row["arm"], row["outcome"])
         sizes = {"n_treated": row["n"], "n_control": row["control_n"]}
-        asked = {"effect": matters.get(key), **sizes}
+        effect = matters.get(key)
+        if row["binary"] and effect is not None and not 0 < row["control_mean"] + effect < 1:
+            effect = None  # no share could rise so far: a contact never pays
+        asked = {"effect": effect, **sizes}
         left = 0.0 if pd.isna(row["adjusted_low"]) else max(float(row["sharpened"]), 0.0)
         if row["binary"] and not left:
             found[key] = power_of_shares(control_share=row["control_mean"], **asked)

@@ -126,6 +126,12 @@ def _judge(
 
 def _sizes(trial: Trial, weakens: tuple[str, ...]) -> Check:
     """Check the arms' sizes against the plan; arms of nearly one size were meant to be equal."""
+    if trial.uneven:
+        why = say(
+            "Customers had different chances of an arm. A plain comparison of the arms mixes that "
+            "with what the campaign did; test customers of one chance at a time."
+        )
+        return Check(say("The arms are as large as planned"), False, why, weakens)
     n = {arm: float(each["assigned"]) for arm, each in trial.assigned.items()}
     equal = sum(n.values()) / max(len(n), 1)
     meant = trial.planned or all(abs(one - equal) <= NEARLY * equal for one in n.values())
