@@ -78,7 +78,7 @@ def test_the_adjusted_effect_is_that_of_the_regression_on_rows(read):
 def test_the_sample_ratio_holds(read):
     _, trial, compared = read
     health = judge_health([trial], compared.sums, min_cell=10)
-    assert health.warnings == {}
+    assert health.cautions == {}
     assert {str(one.name): one.passed for one in health.checks} == {
         "The arms are as large as planned": True,
         "The arms' customers were alike before": True,

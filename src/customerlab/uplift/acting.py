@@ -43,16 +43,16 @@ class NextContact:
     share: float
 
 
-def choose_next(targets: Sequence[Target], warnings: Container[str] = ()) -> NextContact:
+def choose_next(targets: Sequence[Target], cautions: Container[str] = ()) -> NextContact:
     """Choose the arm and share that surely pay: a picked group, or everybody, or nobody.
 
     Parameters
     ----------
     targets : sequence of Target
-    warnings : container of str
+    cautions : container of str
         Trials that cannot be trusted: nothing follows from them.
     """
-    targets = [target for target in targets if target.trial.id not in warnings]
+    targets = [target for target in targets if target.trial.id not in cautions]
     best = best_target(targets)
     if best is not None:
         return NextContact(best, float(best.policies.row(best.policies.chosen)["share"]))

@@ -213,11 +213,7 @@ def _about(
         if names.count(name) > 1:
             name = f"{name} ({one})"
         if one in proposed:
-            name = say(
-                "what was proposed on {day:date} ({section})",
-                day=proposed[one].day,
-                section=proposed[one].section,
-            )
+            name = name_of_list(proposed[one])
         found[str(one)] = {
             **row,
             "name": name,
@@ -228,6 +224,22 @@ def _about(
             "promised": mine.dropna(subset="promised").set_index("arm")["promised"].to_dict(),
         }
     return dict(sorted(found.items(), key=lambda item: (item[1]["first"], item[0]), reverse=True))
+
+
+def name_of_list(proposed: Proposals) -> Message:
+    """Return what people call a list of proposed actions."""
+    day = proposed.day
+    if proposed.section == "churn_timing":
+        return say("Customers to keep, proposed on {day:date}", day=day)
+    if proposed.section == "invalid_customers":
+        return say("Dormant customers to wake, proposed on {day:date}", day=day)
+    if proposed.section == "uplift_tests":
+        return say("Customers to contact, proposed on {day:date}", day=day)
+    return say(
+        "{section}, proposed on {day:date}",
+        section=proposed.section.replace("_", " ").capitalize(),
+        day=day,
+    )
 
 
 def _with_others(
