@@ -33,17 +33,18 @@ def named(trial: Trial, arm: str | None = None, outcome: str | None = None) -> M
     return found
 
 
-def figure_of(target: Target | None, part: str) -> list[pd.DataFrame]:
+def figure_of(target: Target | None, part: str, min_cell: int) -> list[pd.DataFrame]:
     """Return the curve, fifths or rules of one arm; nothing where there is none.
 
     Parameters
     ----------
     target : Target or None
     part : {"ranking", "calibration", "policies"}
+    min_cell : int
     """
     if target is None:
         return []
-    table = tabulate_curves([target], part)
+    table = tabulate_curves([target], part, min_cell=min_cell)
     return [table.assign(of=named(target.trial, target.arm, target.outcome))] if len(table) else []
 
 
