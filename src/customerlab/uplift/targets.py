@@ -24,7 +24,7 @@ from customerlab.uplift.policies import Policies
 from customerlab.uplift.policy_answers import best_policy, targeting_pays, within_budget
 from customerlab.uplift.ranking import CURVE
 from customerlab.uplift.targeting import Targeting, judge_targeting
-from customerlab.uplift.trials import Trial
+from customerlab.uplift.trials import Trial, named
 
 #: So many customers are learnt from at most, drawn by lot: more tell hardly more.
 MOST_LEARNT = 50_000
@@ -149,9 +149,7 @@ def _ask(
     else:
         chance = float(arm.mean()) if 0 < arm.sum() < len(arm) else 0.5
     data = {"outcome": frame[outcome].to_numpy(float), "arm": arm, "propensity": chance}
-    called = say(
-        "{arm} of {experiment}, by {outcome}", outcome=outcome, arm=sent, experiment=trial.name
-    )
+    called = named(trial, sent, outcome)
     foretold = foretell_effects(frame, covariates=names, rng=rng, called=called, **data)
     margin, cost, row = told
     judged = judge_targeting(
