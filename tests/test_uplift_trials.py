@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import ibis
 import numpy as np
@@ -17,6 +18,7 @@ from customerlab.uplift.assigned import NOT_ASSIGNED, read_assignments
 from customerlab.uplift.average import compare_arms
 from customerlab.uplift.comparing import compare_trials, effect_findings
 from customerlab.uplift.prepared import read_experiment
+from customerlab.uplift.proposed import proposal_findings, tell_proposals
 from customerlab.uplift.summing import sum_arms
 
 SNAPSHOT = "2025-06-30"
@@ -28,10 +30,44 @@ OUTCOMES = {
 
 
 @pytest.fixture(scope="module")
-def campaign():
-    """Return the shop, and its campaign as it is read."""
+def everything():
+    """Return the shop, and all its campaigns as they are read at once, by name."""
     frames = shop()
-    return frames, read_assignments(as_tables(frames), params(outcomes=OUTCOMES), kept).trials
+    drawn = frames["assignments"]
+    whole = pd.concat(
+        [
+            drawn,
+            drawn.assign(campaign_id="half over", assigned_at=pd.Timestamp("2025-06-15")),
+            drawn.assign(campaign_id="just begun", assigned_at=pd.Timestamp("2025-06-29")),
+            drawn.assign(campaign_id="to all", arm="mail"),
+            drawn.head(24).assign(campaign_id="tiny"),
+        ]
+    )
+    ids = frames["customers"]["customer_id"]
+    arms = np.where(np.arange(len(ids)) % 4 == 0, "control", "contact")
+    proposed = pd.DataFrame({"customer_id": ids, "arm": arms})
+    proposed = proposed.assign(outcome="orders", promised=0.2)
+    earlier = Proposals(dt.date(2025, 3, 31), "churn_timing", ibis.memtable(proposed))
+    tables = as_tables({**frames, "assignments": whole})
+    asked = params(outcomes=OUTCOMES)
+    trials = read_assignments(tables, asked, kept, proposals=[earlier]).trials
+    return frames, {trial.id: trial for trial in trials}
+
+
+@pytest.fixture(scope="module")
+def campaign(everything):
+    """Return the shop, and its campaign as it is read."""
+    frames, trials = everything
+    return frames, [trials["A"]]
+
+
+@pytest.fixture(scope="module")
+def few(campaign):
+    """Return the campaign with two covariates, and its arms compared."""
+    _, [trial] = campaign
+    known = {name: name for name in ("x_orders_before", "x_card_before")}
+    trial = replace(trial, covariates=known)
+    return trial, compare_trials([trial])
 
 
 def params(**settings):
@@ -69,25 +105,25 @@ def shop(n=250, seed=3):
 
 
 def by_pandas(frames, name, spec):
-    """Return an outcome and the same of before, row by row."""
-    sold = frames["transactions"]
-    found = []
-    for row in frames["assignments"].itertuples():
-        mine = sold[sold["customer_id"] == row.customer_id]
-        mine = mine[mine["channel"] == "card"] if "when" in spec else mine[mine["amount"] > 0]
-        day, days = row.assigned_at.normalize(), pd.Timedelta(days=spec["days"])
-        dates = mine["occurred_at"].dt.normalize()
-        after = mine[(mine["occurred_at"] >= row.assigned_at) & (dates <= day + days)]
-        before = mine[(mine["occurred_at"] < row.assigned_at) & (dates >= day - days)]
-        for some in (after, before):
-            if spec["kind"] == "binary":
-                found.append(float(len(some) > 0))
-            elif spec["kind"] == "amount":
-                found.append(some["amount"].abs().sum())
-            else:
-                found.append(some["order_id"].nunique() + some["order_id"].isna().sum())
-    both = np.array(found, dtype=float).reshape(-1, 2)
-    return pd.DataFrame(both, columns=[name, f"{name}_before"])
+    """Return an outcome and the same of before, from each customer's own days."""
+    sold, drawn = frames["transactions"], frames["assignments"]
+    sold = sold[sold["channel"] == "card"] if "when" in spec else sold[sold["amount"] > 0]
+    both = drawn.merge(sold, on="customer_id")
+    day, date = (both[c].dt.normalize() for c in ("assigned_at", "occurred_at"))
+    days = pd.Timedelta(days=spec["days"])
+    after = (both["occurred_at"] >= both["assigned_at"]) & (date <= day + days)
+    before = (both["occurred_at"] < both["assigned_at"]) & (date >= day - days)
+    found = {}
+    for column, mine in ((name, both[after]), (f"{name}_before", both[before])):
+        whose = mine.groupby("customer_id")
+        if spec["kind"] == "binary":
+            told = whose.size() > 0
+        elif spec["kind"] == "amount":
+            told = mine["amount"].abs().groupby(mine["customer_id"]).sum()
+        else:
+            told = whose["order_id"].nunique() + whose["order_id"].agg(lambda x: x.isna().sum())
+        found[column] = told.reindex(drawn["customer_id"]).fillna(0).astype(float).to_numpy()
+    return pd.DataFrame(found)
 
 
 def test_windows_are_each_customers_own(campaign):
@@ -117,26 +153,22 @@ def test_sums_of_the_engine_are_those_of_the_rows(campaign):
         np.testing.assert_allclose(sums[arm].covariance, values.cov(), atol=1e-9)
 
 
-def test_nothing_after_the_snapshot_is_known():
+def test_nothing_after_the_snapshot_is_known(everything):
     """An outcome whose days are not over is not looked at; others are."""
-    frames = shop()
-    frames["assignments"]["assigned_at"] = pd.Timestamp("2025-06-15")
-    [trial] = read_assignments(as_tables(frames), params(outcomes=OUTCOMES), kept).trials
-    assert [outcome.name for outcome in trial.outcomes] == ["bought"]
-    assert "orders is not known yet" in " ".join(map(str, trial.notes))
-    frames["assignments"]["assigned_at"] = pd.Timestamp("2025-06-29")
-    assert read_assignments(as_tables(frames), params(outcomes=OUTCOMES), kept).trials == ()
+    _, trials = everything
+    assert [outcome.name for outcome in trials["half over"].outcomes] == ["bought"]
+    assert "orders is not known yet" in " ".join(map(str, trials["half over"].notes))
+    assert "just begun" not in trials
 
 
 def test_covariates_know_nothing_of_the_outcome():
     """Changing everything after the assignment changes no covariate."""
-    frames = shop()
+    frames, asked = shop(120), params(outcomes={"card": OUTCOMES["card"]})
     frames["assignments"]["assigned_at"] = pd.Timestamp("2025-04-01")
     later = frames["transactions"]["occurred_at"] >= pd.Timestamp("2025-04-01")
     changed = {**frames, "transactions": frames["transactions"][~later]}
     one, other = (
-        read_assignments(as_tables(some), params(outcomes=OUTCOMES), kept).trials[0]
-        for some in (frames, changed)
+        read_assignments(as_tables(some), asked, kept).trials[0] for some in (frames, changed)
     )
     assert one.covariates == other.covariates
     columns = ["customer_id", *one.covariates]
@@ -145,10 +177,9 @@ def test_covariates_know_nothing_of_the_outcome():
     assert first["card"].sum() > 0 == second["card"].sum()
 
 
-def test_a_campaign_for_everybody_is_compared_with_those_not_in_it():
-    frames = shop()
-    frames["assignments"]["arm"] = "mail"
-    [trial] = read_assignments(as_tables(frames), params(outcomes=OUTCOMES), kept).trials
+def test_a_campaign_for_everybody_is_compared_with_those_not_in_it(everything):
+    frames, trials = everything
+    trial = trials["to all"]
     assert trial.control is None
     assert trial.arms == ("mail",)
     counts = trial.rows.to_pandas()["arm"].value_counts()
@@ -159,27 +190,25 @@ def test_a_campaign_for_everybody_is_compared_with_those_not_in_it():
     assert compare_trials([trial]).table.empty
 
 
-def test_proposals_of_an_earlier_run_are_read_back():
-    frames = shop()
-    ids = frames["customers"]["customer_id"]
-    proposed = pd.DataFrame(
-        {
-            "customer_id": ids,
-            "arm": np.where(np.arange(len(ids)) % 4 == 0, "control", "contact"),
-            "outcome": "orders",
-            "promised": 0.2,
-        }
-    )
-    earlier = Proposals(dt.date(2025, 3, 31), "churn_timing", ibis.memtable(proposed))
-    trials = read_assignments(
-        as_tables(frames), params(outcomes=OUTCOMES), kept, proposals=[earlier]
-    ).trials
-    assert [trial.id for trial in trials] == ["A", "churn_timing_2025-03-31"]
-    back = trials[1]
+def test_proposals_of_an_earlier_run_are_read_back(everything):
+    _, trials = everything
+    assert list(trials) == ["half over", "tiny", "to all", "A", "churn_timing_2025-03-31"]
+    back = trials["churn_timing_2025-03-31"]
     assert back.source == "actions"
     assert (back.control, back.arms) == ("control", ("contact",))
     assert back.main.name == "orders"
     assert back.promised == pytest.approx({"contact": 37.4, "control": 12.6})
+    compared = compare_trials([back])
+    told = tell_proposals([back], compared)
+    row = compared.of(back.id, "contact", "orders")
+    assert told["gained"].to_list() == [pytest.approx(row["adjusted_effect"] * row["n"])]
+    [found] = proposal_findings(told)
+    assert found.id == "uplift_tests.last_proposal"
+    assert str(found.text).startswith(
+        "Customers to keep, proposed on 31 March 2025. Promised: the list named 187 customers, and "
+        "left 63 alone to compare with; contact was to bring 37.4 more (orders). Done: whether"
+    )
+    assert str(found.value) == "No sure difference"
     rows = back.rows.to_pandas()
     assert set(rows["day"].astype(str)) == {"2025-04-01"}
 
@@ -247,11 +276,8 @@ def test_campaigns_refuse_what_is_not_there():
         assert words in str(error.value)
 
 
-def test_one_arm_and_tiny_arms_give_words():
-    frames = shop(80)
-    frames["assignments"] = frames["assignments"].head(24)
-    trials = read_assignments(as_tables(frames), params(outcomes=OUTCOMES), kept).trials
-    compared = compare_trials(trials)
+def test_one_arm_and_tiny_arms_give_words(everything):
+    compared = compare_trials([everything[1]["tiny"]])
     texts = [str(one.text) for one in effect_findings(compared, {}, min_cell=10)]
     assert all("Not enough data" in text or "few" in text for text in texts)
     only = compare_trials([]).table
@@ -259,9 +285,8 @@ def test_one_arm_and_tiny_arms_give_words():
     assert only.empty
 
 
-def test_a_finding_for_each_arm_and_outcome_with_the_warning_first(campaign):
-    _, trials = campaign
-    compared = compare_trials(trials)
+def test_a_finding_for_each_arm_and_outcome_with_the_warning_first(few):
+    _, compared = few
     found = effect_findings(compared, {"A": "Warning: the arms."}, min_cell=10)
     assert [one.id for one in found] == [f"uplift_tests.a_mail_{name}" for name in OUTCOMES]
     assert all(str(one.text).startswith("Warning: the arms. A: ") for one in found)
@@ -269,9 +294,9 @@ def test_a_finding_for_each_arm_and_outcome_with_the_warning_first(campaign):
     assert "Allowing for all 3 comparisons (Holm)" in str(found[1].text)
 
 
-def test_watched_while_it_runs_the_interval_is_wider_and_never_stops_holding(campaign):
-    _, trials = campaign
-    plain, watched = (compare_trials(trials, monitored=watch) for watch in (False, True))
+def test_watched_while_it_runs_the_interval_is_wider_and_never_stops_holding(few):
+    trial, plain = few
+    watched = compare_trials([trial], monitored=True)
     for name in ("orders", "card"):
         one, other = (c.of("A", "mail", name) for c in (plain, watched))
         assert one["effect"] == other["effect"]
