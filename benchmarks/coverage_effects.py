@@ -272,7 +272,7 @@ def judge_draws(seed: int, sizes: tuple[int, ...] = (2000, 20_000)) -> tuple[Cou
             "arms drawn at 49 to 51": rows | {"arm": uneven},
         }
         for name, some in broken.items():
-            caught[f"{name}: {n:,} customers"] += "t" in judge(some).warnings
+            caught[f"{name}: {n:,} customers"] += "t" in judge(some).cautions
     return false, caught
 
 

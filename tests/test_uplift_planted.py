@@ -70,7 +70,7 @@ def findings(planted, con, rows):
     trial = planted.trial_of(rows, table, planned={"control": 0.5, "contact": 0.5})
     compared = compare_trials([trial])
     health = judge_health([trial], compared.sums, min_cell=10)
-    return health, effect_findings(compared, health.warnings, min_cell=10)
+    return health, effect_findings(compared, health.cautions, min_cell=10)
 
 
 def test_a_broken_draw_is_warned_of_before_every_number(planted, draws, con):
@@ -85,16 +85,16 @@ def test_a_broken_draw_is_warned_of_before_every_number(planted, draws, con):
     )
     worst = health.balance.iloc[0]
     assert (worst["covariate"], worst["smd"] > 0.1) == ("x_spend_before", True)
-    assert str(health.warnings["t"]).startswith("Warning, do not rely on this yet: The arms differ")
+    assert str(health.cautions["t"]).startswith("Warning, do not rely on this yet: The arms differ")
     assert len(found) == 1
-    assert all(str(one.text).startswith(str(health.warnings["t"])) for one in found)
+    assert all(str(one.text).startswith(str(health.cautions["t"])) for one in found)
     assert {one.status for one in found} == {"weak"}
 
 
 def test_a_good_draw_is_not_warned_of(planted, draws, con):
     health, found = findings(planted, con, draws["good"])
     assert [check for check in health.checks if check.passed is False] == []
-    assert health.warnings == {}
+    assert health.cautions == {}
     assert {one.status for one in found} == {"supported"}
     assert str(found[0].text).startswith("The trial: ")
 
@@ -107,7 +107,7 @@ def test_lost_customers_are_warned_of(planted, draws):
     health = planted.judge({name: values[kept] for name, values in rows.items()})
     failed = [str(check.name) for check in health.checks if check.passed is False]
     assert failed == ["The arms are as large as planned"]
-    assert "t" in health.warnings
+    assert "t" in health.cautions
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def everything():
     )
     ids = frames["customers"]["customer_id"]
     arms = np.where(np.arange(len(ids)) % 4 == 0, "control", "contact")
-    proposed = pd.DataFrame({"customer_id": ids, "arm": arms, "promised": 0.2})
+    proposed = pd.DataFrame({"customer_id": ids, "arm": arms, "outcome": "orders", "promised": 0.2})
     earlier = Proposals(dt.date(2025, 3, 31), "churn_timing", ibis.memtable(proposed))
     tables = as_tables({**frames, "assignments": whole})
     asked = params(outcomes=OUTCOMES)
@@ -194,6 +194,7 @@ def test_proposals_of_an_earlier_run_are_read_back(everything):
     back = trials["churn_timing_2025-03-31"]
     assert back.source == "actions"
     assert (back.control, back.arms) == ("control", ("contact",))
+    assert back.main.name == "orders"
     assert back.promised == pytest.approx({"contact": 37.4, "control": 12.6})
     rows = back.rows.to_pandas()
     assert set(rows["day"].astype(str)) == {"2025-04-01"}

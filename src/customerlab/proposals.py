@@ -19,13 +19,20 @@ class Proposals:
     section : str
         The notebook's name without its number.
     table : table
-        ``customer_id``, ``arm``; ``promised`` (money) and ``propensity`` (chance of the own arm)
-        where the notebook says so.
+        ``customer_id``, ``arm``; ``propensity`` (chance of the own arm), ``promised`` and
+        ``outcome`` (how much more of which outcome) where the notebook says so.
     """
 
     day: dt.date
     section: str
     table: ir.Table
+
+    def promised_outcome(self) -> str | None:
+        """Return the outcome of which more was promised; None where nothing was."""
+        if "outcome" not in self.table.columns:
+            return None
+        named = self.table.outcome.max().execute()
+        return named if isinstance(named, str) else None
 
     @property
     def id(self) -> str:

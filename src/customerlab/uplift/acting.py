@@ -23,7 +23,8 @@ _AT_ONCE = 200_000
 SCORES = {"customer_id": "string", "experiment": "string", "arm": "string", "outcome": "string"}
 SCORES |= {"uplift": "float64", "like_the_test": "boolean"}
 ACTIONS = {"customer_id": "string", "reason": "string", "product": "string", "channel": "string"}
-ACTIONS |= {"window": "string", "arm": "string", "promised": "float64", "propensity": "float64"}
+ACTIONS |= {"window": "string", "arm": "string", "propensity": "float64"}
+ACTIONS |= {"outcome": "string", "promised": "float64"}
 
 
 @dataclass(frozen=True)
@@ -42,16 +43,16 @@ class NextContact:
     share: float
 
 
-def choose_next(targets: Sequence[Target], warnings: Container[str] = ()) -> NextContact:
+def choose_next(targets: Sequence[Target], cautions: Container[str] = ()) -> NextContact:
     """Choose the arm and share that surely pay: a picked group, or everybody, or nobody.
 
     Parameters
     ----------
     targets : sequence of Target
-    warnings : container of str
+    cautions : container of str
         Trials that cannot be trusted: nothing follows from them.
     """
-    targets = [target for target in targets if target.trial.id not in warnings]
+    targets = [target for target in targets if target.trial.id not in cautions]
     best = best_target(targets)
     if best is not None:
         return NextContact(best, float(best.policies.row(best.policies.chosen)["share"]))
@@ -128,8 +129,9 @@ def propose_contact(
     -------
     table
         ``customer_id``, ``reason`` in words, ``product``, ``channel``, ``window``, ``arm``
-        (``contact`` or ``control``), ``promised`` (predicted uplift of the outcome; none of the
-        control), ``propensity`` (chance of the own arm). No rows where no contact surely pays.
+        (``contact`` or ``control``), ``propensity`` (chance of the own arm), ``outcome`` and how
+        much more of it contact is to bring (``promised``; nothing of the control). No rows where
+        no contact surely pays.
     """
     target = following.target
     if target is None:
@@ -158,6 +160,7 @@ def propose_contact(
         "channel": ibis.literal(target.arm) if mixed else _text(channel),
         "window": _text(window),
         "arm": control.ifelse("control", "contact"),
+        "outcome": ibis.literal(target.outcome),
         "promised": control.ifelse(0.0, chosen.uplift),
         "propensity": control.ifelse(left_alone, 1 - left_alone),
     }

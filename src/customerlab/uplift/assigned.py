@@ -18,7 +18,7 @@ from customerlab.params import Params, Response
 from customerlab.privacy import PERSONAL
 from customerlab.proposals import Proposals
 from customerlab.uplift.covariates import encode_covariates
-from customerlab.uplift.prepared import shares_of, tell_unknown
+from customerlab.uplift.prepared import are_uneven, shares_of, tell_unknown
 from customerlab.uplift.trials import Outcome, Trial, Trials, find_control, refuse_unknown
 from customerlab.uplift.windows import USUAL, check_outcomes, months_watched, with_outcomes
 
@@ -121,8 +121,12 @@ def read_assignments(
         named = {
             name: response
             for name, response in asked.items()
-            if response.campaigns is None or {one, each["name"]} & set(response.campaigns)
+            if response.campaigns is None
+            or {one, each["name"]} & set(response.campaigns)
+            or name == each["outcome"]
         }
+        if each["outcome"] in named:  # what was promised counts most
+            named = {each["outcome"]: named[each["outcome"]], **named}
         control, rows = controls[one], encoded.filter(encoded.campaign_id == one)
         about_it = (each, mine, named, settings.outcome_days, months)
         trial = _trial(one, control, rows, covariates, tuple(segments), notes, *about_it)
@@ -209,20 +213,33 @@ def _about(
         if names.count(name) > 1:
             name = f"{name} ({one})"
         if one in proposed:
-            name = say(
-                "what was proposed on {day:date} ({section})",
-                day=proposed[one].day,
-                section=proposed[one].section,
-            )
+            name = name_of_list(proposed[one])
         found[str(one)] = {
             **row,
             "name": name,
             "arms": mine["arm"].tolist(),
             "first": mine["first"].min(),
             "source": "actions" if one in proposed else "assignments",
+            "outcome": proposed[one].promised_outcome() if one in proposed else None,
             "promised": mine.dropna(subset="promised").set_index("arm")["promised"].to_dict(),
         }
     return dict(sorted(found.items(), key=lambda item: (item[1]["first"], item[0]), reverse=True))
+
+
+def name_of_list(proposed: Proposals) -> Message:
+    """Return what people call a list of proposed actions."""
+    day = proposed.day
+    if proposed.section == "churn_timing":
+        return say("Customers to keep, proposed on {day:date}", day=day)
+    if proposed.section == "invalid_customers":
+        return say("Dormant customers to wake, proposed on {day:date}", day=day)
+    if proposed.section == "uplift_tests":
+        return say("Customers to contact, proposed on {day:date}", day=day)
+    return say(
+        "{section}, proposed on {day:date}",
+        section=proposed.section.replace("_", " ").capitalize(),
+        day=day,
+    )
 
 
 def _with_others(
@@ -400,7 +417,8 @@ def _trial(
         },
         (*notes, *told, *tell_unknown(assigned)),
         bool(counted["told"].sum()),
-        about["promised"] or None,
+        are_uneven(counted),
+        about["promised"] if about["outcome"] == over[0] else None,
     )
 
 

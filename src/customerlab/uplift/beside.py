@@ -96,7 +96,7 @@ def keep_customers(trials: Sequence[Trial]) -> list[tuple[Trial, MonthsKept]]:
 
 
 def months_findings(
-    kept: Sequence[tuple[Trial, MonthsKept]], warnings: dict[str, Message], min_cell: int
+    kept: Sequence[tuple[Trial, MonthsKept]], cautions: dict[str, Message], min_cell: int
 ) -> list[Finding]:
     """Return ``uplift_tests.<trial>_<arm>_months_kept`` of each arm."""
     findings = []
@@ -107,8 +107,8 @@ def months_findings(
                 experiment=trial.name,
                 effect=one.say(row["arm"], min_cell),
             )
-            if trial.id in warnings:
-                text = say("{warning} {effect}", warning=warnings[trial.id], effect=text)
+            if trial.id in cautions:
+                text = say("{warning} {effect}", warning=cautions[trial.id], effect=text)
             told = row["status"] != "not_enough_data" and row["why_not"] is None
             ends = (row["months_kept"], row["low"], row["high"]) if told else (None,) * 3
             findings.append(
@@ -130,7 +130,7 @@ def price_trials(
     """Turn the effects of each trial into money, as far as the parameters tell prices."""
     found = []
     for trial in trials:
-        if trial.id not in compared.effects:
+        if trial.id not in compared.effects or not trial.arms:
             continue
         margins, cost = prices(trial, settings)
         money = price_effects(compared.effects[trial.id], margin=margins or None, cost=cost)
@@ -139,7 +139,7 @@ def price_trials(
 
 
 def money_findings(
-    priced: Sequence[tuple[Trial, Money]], warnings: dict[str, Message], min_cell: int
+    priced: Sequence[tuple[Trial, Money]], cautions: dict[str, Message], min_cell: int
 ) -> list[Finding]:
     """Return ``uplift_tests.profit_<trial>_<arm>`` of each arm that has a margin and a cost.
 
@@ -152,8 +152,8 @@ def money_findings(
             suffix = slug(trial.id, str(arm))
             one = profit_finding(money, str(arm), mine["outcome"].iloc[0], suffix, min_cell)
             text = say("{experiment}: {effect}", experiment=trial.name, effect=one.text)
-            if trial.id in warnings:
-                text = say("{warning} {effect}", warning=warnings[trial.id], effect=text)
+            if trial.id in cautions:
+                text = say("{warning} {effect}", warning=cautions[trial.id], effect=text)
             numbers = (one.value, one.low, one.high)
             findings.append(Finding(one.id, text, *numbers, one.unit, one.n, one.status))
     return findings

@@ -110,7 +110,7 @@ LOOKS = ["trial", "experiment", "arm", "outcome", "day", "n", "estimate", "low",
 
 
 def effect_findings(
-    compared: Compared, warnings: Mapping[str, Message], *, min_cell: int
+    compared: Compared, cautions: Mapping[str, Message], *, min_cell: int
 ) -> list[Finding]:
     """Return a finding for each arm and outcome.
 
@@ -119,7 +119,7 @@ def effect_findings(
     Parameters
     ----------
     compared : Compared
-    warnings : mapping of str to Message
+    cautions : mapping of str to Message
         By trial: what stands before every number of it.
     min_cell : int
 
@@ -144,11 +144,11 @@ def effect_findings(
                 p=row["adjusted_p"],
             )
         text = say("{experiment}: {effect}", experiment=row["experiment"], effect=text)
-        if row["trial"] in warnings:
-            text = say("{warning} {effect}", warning=warnings[row["trial"]], effect=text)
+        if row["trial"] in cautions:
+            text = say("{warning} {effect}", warning=cautions[row["trial"]], effect=text)
         best = best_of(row)
         status = row["status"]
-        if status == "supported" and row["trial"] in warnings:
+        if status == "supported" and row["trial"] in cautions:
             status = "weak"
         findings.append(
             Finding(
@@ -234,7 +234,10 @@ def tell_power(
             continue
         key = (row["trial"], row["arm"], row["outcome"])
         sizes = {"n_treated": row["n"], "n_control": row["control_n"]}
-        asked = {"effect": matters.get(key), **sizes}
+        effect = matters.get(key)
+        if row["binary"] and effect is not None and not 0 < row["control_mean"] + effect < 1:
+            effect = None  # no share could rise so far: a contact never pays
+        asked = {"effect": effect, **sizes}
         left = 0.0 if pd.isna(row["adjusted_low"]) else max(float(row["sharpened"]), 0.0)
         if row["binary"] and not left:
             found[key] = power_of_shares(control_share=row["control_mean"], **asked)

@@ -39,7 +39,7 @@ class Health:
         may show them.
     checks : tuple of Check
         Those that failed for each trial, and one for all that passed.
-    warnings : dict of str to Message
+    cautions : dict of str to Message
         By trial: what stands before each of its numbers, where a check failed.
     reached : dict of str to Reached
         By trial, where it is known who was contacted.
@@ -47,7 +47,7 @@ class Health:
 
     balance: pd.DataFrame
     checks: tuple[Check, ...]
-    warnings: dict[str, Message]
+    cautions: dict[str, Message]
     reached: dict[str, Reached]
 
 
@@ -65,13 +65,13 @@ def judge_health(
     min_cell : int
     """
     drawn = [trial for trial in trials if trial.control is not None]
-    frames, checks, warnings, reached = [], [], {}, {}
+    frames, checks, cautions, reached = [], [], {}, {}
     for trial in drawn:
         found, balance = _judge(trial, sums[trial.id], min_cell)
         frames.append(balance.assign(experiment=trial.name))
         failed = [check for check in found if check.passed is False]
         if failed:
-            warnings[trial.id] = say(
+            cautions[trial.id] = say(
                 "Warning, do not rely on this yet: {why}", why=_first_sentence(failed)
             )
         if trial.contact_known:
@@ -82,7 +82,7 @@ def judge_health(
     columns = ["experiment", *(name for name in COLUMNS if name != "binary")]
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
     together = [_overlaps(drawn[:MOST_TRIALS])] if len(drawn) > 1 else []
-    return Health(table[columns], (*_gathered(checks), *together), warnings, reached)
+    return Health(table[columns], (*_gathered(checks), *together), cautions, reached)
 
 
 def _judge(
@@ -126,6 +126,12 @@ def _judge(
 
 def _sizes(trial: Trial, weakens: tuple[str, ...]) -> Check:
     """Check the arms' sizes against the plan; arms of nearly one size were meant to be equal."""
+    if trial.uneven:
+        why = say(
+            "Customers had different chances of an arm. A plain comparison of the arms mixes that "
+            "with what the campaign did; test customers of one chance at a time."
+        )
+        return Check(say("The arms are as large as planned"), False, why, weakens)
     n = {arm: float(each["assigned"]) for arm, each in trial.assigned.items()}
     equal = sum(n.values()) / max(len(n), 1)
     meant = trial.planned or all(abs(one - equal) <= NEARLY * equal for one in n.values())

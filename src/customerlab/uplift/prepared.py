@@ -18,6 +18,10 @@ from customerlab.privacy import PERSONAL
 from customerlab.uplift.covariates import encode_covariates
 from customerlab.uplift.trials import Outcome, Trial, find_control, refuse_unknown
 
+#: What an arm is called of which only the chances of the others tell.
+EMPTY_ARM = say("an arm that nobody is in")
+#: Chances of all arms add up to one but for rounding.
+_OFF = 0.02
 _OWN = tuple(column.name for column in TABLES["experiment"].columns)
 
 
@@ -140,6 +144,7 @@ def _read_one(
                 "before the draw, only the client knows."
             )
         )
+    chances = count_chances(whole)
     shown: Message | str = say("the experiment") if name == "experiment" else name
     return Trial(
         name,
@@ -152,11 +157,12 @@ def _read_one(
         covariates,
         tuple(settings.segments),
         assigned,
-        planned_shares(whole),
+        shares_of(chances),
         None,
         {},
         tuple(notes),
-        contact_known=bool(whole.contacted.count().execute()),
+        bool(whole.contacted.count().execute()),
+        are_uneven(chances),
     )
 
 
@@ -217,26 +223,36 @@ def tell_unknown(assigned: Mapping[str, Mapping[str, int]]) -> list[Message]:
     return notes
 
 
-def planned_shares(rows: ir.Table) -> dict[str, float] | None:
-    """Return the planned share of each arm; None where it is not told, or not one for all."""
+def count_chances(rows: ir.Table) -> pd.DataFrame:
+    """Return by ``arm`` the ``least`` and ``most`` chance of it, and how many are ``lacking``."""
     chances = rows.group_by("arm").aggregate(
         least=rows.propensity.min(),
         most=rows.propensity.max(),
         lacking=rows.propensity.isnull().cast("int64").sum(),
     )
-    return shares_of(chances.order_by("arm").to_pandas())
+    return chances.order_by("arm").to_pandas()
 
 
-def shares_of(counted: pd.DataFrame) -> dict[str, float] | None:
+def are_uneven(counted: pd.DataFrame) -> bool:
+    """Say whether customers of an arm had different chances of it; see :func:`count_chances`."""
+    return bool((counted["most"] - counted["least"] > 1e-9).any())
+
+
+def shares_of(counted: pd.DataFrame) -> dict[Message | str, float] | None:
     """Return the planned share of each arm; None where it is not told, or not one for all.
+
+    Chances that add up to less than one tell of a further arm.
 
     Parameters
     ----------
     counted : DataFrame
-        By ``arm`` the ``least`` and the ``most`` chance of it, and of how many it is ``lacking``.
+        See :func:`count_chances`.
     """
     told = counted["lacking"].eq(0) & counted["least"].between(1e-9, 1 - 1e-9)
     if counted.empty or not (told & counted["least"].eq(counted["most"])).all():
         return None
     shares = dict(zip(counted["arm"], counted["least"].astype(float), strict=True))
-    return shares if abs(sum(shares.values()) - 1) < 0.02 else None
+    rest = 1 - sum(shares.values())
+    if rest > _OFF:  # of all chances, so much belongs to an arm that is not there
+        shares[EMPTY_ARM] = rest
+    return shares if rest > -_OFF else None

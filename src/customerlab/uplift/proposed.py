@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from customerlab.churn.curves import status_of
 from customerlab.findings import Finding
 from customerlab.messages import Message, say
 from customerlab.uplift.comparing import Compared, best_of
@@ -83,15 +82,16 @@ def _of_one(row: pd.Series, name: str) -> Finding:
     facts = {"what": row["experiment"], "n": int(row["n"]), "control": int(row["control_n"])}
     if pd.isna(row["promised"]):
         first = say(
-            "Promised: {what} named {n:customers} customers to contact, and left "
-            "{control:customers} alone to compare with; it put no number on what that would bring.",
+            "{what}. Promised: the list named {n:customers} customers, and left "
+            "{control:customers} alone to compare with; it put no number on what contact would "
+            "bring.",
             **facts,
         )
     else:
         first = say(
-            "Promised: {what} named {n:customers} customers to contact, and left "
-            "{control:customers} alone to compare with; contact was to bring "
-            "{promised:number} more ({outcome}).",
+            "{what}. Promised: the list named {n:customers} customers, and left "
+            "{control:customers} alone to compare with; contact was to bring {promised:number} "
+            "more ({outcome}).",
             promised=row["promised"],
             outcome=row["outcome"],
             **facts,
@@ -103,14 +103,23 @@ def _of_one(row: pd.Series, name: str) -> Finding:
     return Finding(
         f"uplift_tests.{name}",
         say("{promised} {done} {did}", promised=first, done=done, did=_did(row)),
-        *(None if pd.isna(row[name]) else float(row[name]) for name in _GAINED),
+        *_value(row),
         unit="number",
         n=int(row["n"] + row["control_n"]),
-        status=row["status"] if row["status"] in ("supported", "weak") else status_of(0),
+        status=row["status"],
     )
 
 
 _GAINED = ("gained", "gained_low", "gained_high")
+
+
+def _value(row: pd.Series) -> tuple[float | Message | None, float | None, float | None]:
+    """Return the number of the finding, in words where the difference is not sure."""
+    if row["status"] == "not_enough_data" or pd.isna(row["gained_low"]):
+        return None, None, None
+    if row["gained_low"] <= 0 <= row["gained_high"]:
+        return say("No sure difference"), None, None
+    return tuple(float(row[name]) for name in _GAINED)  # type: ignore[return-value]
 
 
 def _did(row: pd.Series) -> Message:

@@ -254,7 +254,7 @@ def check_forecast(targets: Sequence[Target]) -> list[Check]:
 
 
 def target_findings(
-    targets: Sequence[Target], warnings: Mapping[str, Message] | None = None
+    targets: Sequence[Target], cautions: Mapping[str, Message] | None = None
 ) -> list[Finding]:
     """Return ``uplift_tests.targeting_pays`` and ``.best_policy``, and of each arm where several.
 
@@ -262,12 +262,12 @@ def target_findings(
     ----------
     targets : sequence of Target
         None of them: no findings.
-    warnings : mapping of str to Message, optional
+    cautions : mapping of str to Message, optional
         By trial: what stands before its numbers, which then are weak at best.
     """
     if not targets:
         return []
-    each = [_warned(_of_one(target), target, warnings or {}) for target in targets]
+    each = [_warned(_of_one(target), target, cautions or {}) for target in targets]
     if len(targets) == 1:
         return each[0]
     best = best_target(targets)
@@ -302,14 +302,14 @@ def target_findings(
 
 
 def _warned(
-    findings: list[Finding], target: Target, warnings: Mapping[str, Message]
+    findings: list[Finding], target: Target, cautions: Mapping[str, Message]
 ) -> list[Finding]:
-    if target.trial.id not in warnings:
+    if target.trial.id not in cautions:
         return findings
     return [
         replace(
             one,
-            text=say("{warning} {effect}", warning=warnings[target.trial.id], effect=one.text),
+            text=say("{warning} {effect}", warning=cautions[target.trial.id], effect=one.text),
             status="weak" if one.status == "supported" else one.status,
         )
         for one in findings

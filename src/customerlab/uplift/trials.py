@@ -65,8 +65,8 @@ class Trial:
     assigned : dict of str to dict of str to int
         By arm: customers ``assigned``, of whom the outcome of so many is ``unknown``, and so many
         are ``twice`` in the trial, which leaves them out.
-    planned : dict of str to float or None
-        Share of each arm, where the client tells.
+    planned : dict of str or Message to float or None
+        Share of each arm, where the client tells, of one that nobody is in, too.
     months : DataFrame or None
         Counts ``n`` by ``arm``, ``duration`` and ``left``: how many whole months after the
         assignment each customer was watched, and whether the customer left in the last of them.
@@ -76,6 +76,8 @@ class Trial:
         What was left out on the way, and why.
     contact_known : bool
         Whether ``contacted`` tells anything.
+    uneven : bool
+        Whether customers of an arm had different chances of it.
     promised : dict of str to float or None
         Of proposed actions: how much more of the main outcome the proposal promised, by arm, in
         all.
@@ -91,11 +93,12 @@ class Trial:
     covariates: dict[str, Message | str]
     segments: tuple[str, ...]
     assigned: dict[str, dict[str, int]]
-    planned: dict[str, float] | None
+    planned: dict[Message | str, float] | None
     months: object | None
     about: dict[str, object]
     notes: tuple[Message, ...] = ()
     contact_known: bool = False
+    uneven: bool = False
     promised: dict[str, float] | None = None
 
     @property
