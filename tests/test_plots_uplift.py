@@ -220,6 +220,10 @@ def test_arms_that_stay_need_no_numbers_at_risk():
     assert "Customers at risk" not in texts(chart)
     with_counts = table.assign(at_risk=[1980.0] * 13 + ["<10"] * 13)
     assert {"Customers at risk", "1,980", "<10"} <= set(texts(kept_by_arm(with_counts)))
+    # all beyond the assignment is hidden: no month to draw
+    first = table[table["month"] == 0]
+    for few in (first, pd.concat([first, table.assign(survival="hidden")])):
+        assert said(kept_by_arm, few) == "Too few customers left to show how many stay."
 
 
 def test_segments_say_who_is_moved_most_only_if_ranges_part():

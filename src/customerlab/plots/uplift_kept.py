@@ -28,14 +28,15 @@ def kept_by_arm(
     words : Words
     title : Message or str, optional
     """
-    if not pd.to_numeric(table["survival"], errors="coerce").notna().any():
+    shown = known_rows(table, ["month", "survival", "low", "high"])
+    # who was there at the assignment is everybody: a curve begins with the month after it
+    if not shown["month"].gt(0).any():
         return draw(
             draw_nothing,
             words,
             title=title or say("Too few customers left to show how many stay."),
             alt=say("Falling curves. {ends}.", ends=say("none")),
         )
-    shown = known_rows(table, ["month", "survival", "low", "high"])
 
     def ends(curves: Sequence[Curve], feature: Message | str | None) -> Message:
         return headed(still_there(curves, feature), table)
