@@ -18,6 +18,7 @@ from customerlab.churn.curves import SOME_EVENTS
 from customerlab.errors import CustomerlabError, nearest
 from customerlab.messages import Message, say
 from customerlab.uplift.doubly_robust import score_customers
+from customerlab.uplift.one_thread import one_thread
 
 #: The least part of the customers learnt from that shares a leaf of a tree.
 _LEAF = 0.05
@@ -39,7 +40,10 @@ class UpliftModel:
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the predicted uplift of each row, shape (n,), in the unit of the outcome."""
         values = _values(frame, self.covariates)
-        return self.learner.effect(values) if len(values) else np.zeros(0)
+        if not len(values):
+            return np.zeros(0)
+        with one_thread():
+            return self.learner.effect(values)
 
 
 @dataclass(frozen=True)
@@ -153,12 +157,14 @@ def foretell_effects(
         fold[mine] = rng.permutation(np.arange(mine.sum()) % folds)
     raw, mu0, mu1 = blank.copy(), blank.copy(), blank.copy()
     seeds = rng.integers(2**31, size=folds)
-    for k in range(1, folds):
-        past, now = fold < k, fold == k
-        learner = _learn(x[past], scores.outcome[past], scores.arm[past], chance[past], seeds[k])
-        raw[now] = learner.effect(x[now])
-        mu0[now], mu1[now] = _outcomes(learner, x[now], chance[now])
-    last = _learn(x, scores.outcome, scores.arm, chance, seeds[0])
+    with one_thread():
+        for k in range(1, folds):
+            past, now = fold < k, fold == k
+            learnt = (x[past], scores.outcome[past], scores.arm[past], chance[past])
+            learner = _learn(*learnt, seeds[k])
+            raw[now] = learner.effect(x[now])
+            mu0[now], mu1[now] = _outcomes(learner, x[now], chance[now])
+        last = _learn(x, scores.outcome, scores.arm, chance, seeds[0])
     model = UpliftModel(last, tuple(covariates))
     return Foretold(fold, _on_one_scale(raw, fold), mu0, mu1, model)
 

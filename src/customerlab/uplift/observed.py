@@ -20,6 +20,7 @@ from customerlab.uplift.crossfit import LEARNERS, Foretold, foretell
 from customerlab.uplift.doubly_robust import Estimate, Scores, mean_of, score_customers
 from customerlab.uplift.holdout import Holdout, recommend_holdout
 from customerlab.uplift.observed_texts import say_observed, say_too_few
+from customerlab.uplift.one_thread import one_thread
 from customerlab.uplift.overlap import Overlap, find_counterparts, no_overlap
 from customerlab.uplift.sensitivity import Sensitivity, judge_effect
 from customerlab.uplift.welch import bounds
@@ -150,7 +151,8 @@ def estimate_observed(
     if why is not None:
         overlap = no_overlap(len(contacted), why, min(counts) > 0, weakens)
         return _nothing(plain, overlap, holdout, behind, why)
-    told = foretell(contacted, outcome, known, rng, folds=folds, learners=learners)
+    with one_thread():
+        told = foretell(contacted, outcome, known, rng, folds=folds, learners=learners)
     overlap = find_counterparts(contacted, told.propensity, known, names, weakens=weakens)
     if outcome.min() == outcome.max():
         why = say("{outcome} is the same for all: nothing to compare.", outcome=called)
