@@ -37,10 +37,13 @@ class NextContact:
         The arm to send; None where no contact surely pays.
     share : float
         Of customers like those of the test, so many.
+    priced : bool
+        Whether it can be told for any arm what pays.
     """
 
     target: Target | None
     share: float
+    priced: bool = True
 
 
 def choose_next(targets: Sequence[Target], cautions: Container[str] = ()) -> NextContact:
@@ -57,7 +60,8 @@ def choose_next(targets: Sequence[Target], cautions: Container[str] = ()) -> Nex
     if best is not None:
         return NextContact(best, float(best.policies.row(best.policies.chosen)["share"]))
     sure = best_arm(targets)
-    return NextContact(sure, 0.0 if sure is None else 1.0)
+    priced = any(target.money is not None for target in targets)
+    return NextContact(sure, 0.0 if sure is None else 1.0, priced)
 
 
 def score_everyone(
@@ -183,6 +187,11 @@ def say_next(
     arms = count(proposed)
     if not any(arms.values()):
         text = say("Nobody is proposed to be contacted: no contact is sure to pay.")
+        if not following.priced:
+            text = say(
+                "Nobody is proposed to be contacted: without a margin and the cost of a contact it "
+                "cannot be told what pays."
+            )
         if following.target is not None:
             text = say(
                 "Nobody is proposed to be contacted: no customer of today is like those of the "

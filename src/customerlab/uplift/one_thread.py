@@ -1,7 +1,7 @@
 """Boosted trees of a page learn on one thread: notebooks run side by side, and tables are small.
 
 Two threads for each of several processes wait for one another longer than they compute: the same
-page took twenty times as long on two busy cores.
+page took ten times as long on two busy cores.
 """
 
 from __future__ import annotations

@@ -111,16 +111,22 @@ def say_trials(observed: Trials) -> list[Message]:
         for arm, each in trial.assigned.items()
         if arm != NOT_ASSIGNED
     )
-    said = [
-        say(
+    if len(trials) == 1:
+        whether = say(
+            "One test assigned {assigned:customers} customers and left some of them alone, so that "
+            "what it did can be told.",
+            assigned=assigned,
+        )
+    else:
+        whether = say(
             "{tests:count} tests assigned {assigned:customers} times; {drawn:count} of them left "
             "some customers alone, so that what they did can be told.",
             tests=len(trials),
             assigned=assigned,
             drawn=len(observed.drawn),
         )
-    ]
     without = say_without_lot(trials)
+    said = [] if len(trials) == 1 and without is not None else [whether]
     said += [without] if without is not None else []
     notes = {str(note): note for trial in trials for note in trial.notes}
     return [*said, *notes.values()]
@@ -144,6 +150,10 @@ _LACKING: dict[str, Message] = {
     "changes": say("There is no earlier campaign of the same kind to compare the latest one with."),
     "hints": say("Every test that is looked at left some customers alone."),
     "amounts": say("No outcome is an amount."),
+    "money": say(
+        "Nothing can be told in money: that takes a margin and the cost of a contact in the "
+        "parameters."
+    ),
 }
 
 

@@ -11,7 +11,14 @@ from customerlab.findings import Check, Finding
 from customerlab.messages import Message, say
 from customerlab.uplift.comparing import slug
 from customerlab.uplift.policy_answers import best_policy, targeting_pays, within_budget
-from customerlab.uplift.targets import PROFIT, Target, best_arm, best_target, main_target
+from customerlab.uplift.targets import (
+    PROFIT,
+    Target,
+    best_arm,
+    best_target,
+    main_target,
+    told_apart,
+)
 from customerlab.uplift.targets_shown import few_picked
 
 #: What an answer about one of several arms is called.
@@ -41,9 +48,11 @@ def target_findings(
     if len(targets) == 1:
         return each[0]
     best = best_target(targets)
-    first = best or best_arm(targets) or main_target(targets) or targets[0]
+    # without prices the answer is whether any arm surely moves some more than others
+    apart = None if any(target.policies for target in targets) else told_apart(targets)
+    first = best or best_arm(targets) or apart or main_target(targets) or targets[0]
     said = each[targets.index(first)]
-    if best is not None:
+    if best is not None or apart is not None:
         overall = list(said[:2])
     else:
         asked = sum(target.judged.ranking.why_not is None for target in targets)

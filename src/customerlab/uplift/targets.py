@@ -12,7 +12,7 @@ import scipy
 from customerlab.lots import drawn
 from customerlab.messages import Message
 from customerlab.params import MAIN, UpliftTests
-from customerlab.uplift.comparing import Compared
+from customerlab.uplift.comparing import ALPHA, Compared
 from customerlab.uplift.foretelling import UpliftModel, foretell_effects
 from customerlab.uplift.money import Money
 from customerlab.uplift.policies import Policies
@@ -189,11 +189,22 @@ def best_arm(targets: Sequence[Target]) -> Target | None:
     return max(sure, key=lambda target: target.earns(asked), default=None)
 
 
+def told_apart(targets: Sequence[Target]) -> Target | None:
+    """Return the arm that most surely moves some customers more than others, if any surely does.
+
+    By AUTOC, each of several arms at a level so many times as strict.
+    """
+    rankings = [(target, target.judged.ranking) for target in targets]
+    judged = [(target, one) for target, one in rankings if one.why_not is None]
+    sure = [(t, r) for t, r in judged if r.tells_apart and r.autoc.p * len(judged) < ALPHA]
+    return min(sure, key=lambda pair: pair[1].autoc.p, default=(None, None))[0]
+
+
 def main_target(targets: Sequence[Target]) -> Target | None:
     """Return the arm that figures show: the one to pick for, else the first that can be judged."""
     judged = [target for target in targets if target.judged.ranking.why_not is None]
     priced = [target for target in judged if target.policies is not None]
-    best = best_target(targets) or best_arm(judged)
+    best = best_target(targets) or best_arm(judged) or (None if priced else told_apart(judged))
     return best or next(iter([*priced, *judged]), None)
 
 
