@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import ibis
@@ -10,6 +11,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
+
+# expressions are many small objects that live on: looked through for cycles every 700, as Python
+# does by itself, they cost a seventh of the time; a workspace sets the same for a notebook
+gc.set_threshold(50_000)
 
 
 @pytest.fixture
