@@ -449,7 +449,7 @@ def test_what_is_said(found):
     assert text.startswith(
         "visit: 18.28 % with Mens E-Mail against 10.62 % with No E-Mail, a difference of 7.66 "
         "percentage points (95 % interval 7.00 to 8.32, p = <0.0001). Adjusted for what was known "
-        "before, which is as good as 1.03 times as many customers, the difference is 7.64 ("
+        "before, as was meant beforehand, the difference is 7.64 ("
     )
     spend = ENGLISH(found.say("Womens E-Mail", "spend"))
     assert "1.08 on average with Womens E-Mail against 0.65" in spend

@@ -85,7 +85,9 @@ def test_a_broken_draw_is_warned_of_before_every_number(planted, draws, con):
     )
     worst = health.balance.iloc[0]
     assert (worst["covariate"], worst["smd"] > 0.1) == ("x_spend_before", True)
-    assert str(health.cautions["t"]).startswith("Warning, do not rely on this yet: The arms differ")
+    assert str(health.cautions["t"]).startswith(
+        "Warning, do not rely on this yet: the check “The arms' customers were alike before” failed"
+    )
     assert len(found) == 1
     assert all(str(one.text).startswith(str(health.cautions["t"])) for one in found)
     assert {one.status for one in found} == {"weak"}

@@ -18,6 +18,7 @@ from customerlab.uplift.assigned import NOT_ASSIGNED, read_assignments
 from customerlab.uplift.average import compare_arms
 from customerlab.uplift.comparing import compare_trials, effect_findings
 from customerlab.uplift.prepared import read_experiment
+from customerlab.uplift.proposed import proposal_findings, tell_proposals
 from customerlab.uplift.summing import sum_arms
 
 SNAPSHOT = "2025-06-30"
@@ -44,7 +45,8 @@ def everything():
     )
     ids = frames["customers"]["customer_id"]
     arms = np.where(np.arange(len(ids)) % 4 == 0, "control", "contact")
-    proposed = pd.DataFrame({"customer_id": ids, "arm": arms, "outcome": "orders", "promised": 0.2})
+    proposed = pd.DataFrame({"customer_id": ids, "arm": arms})
+    proposed = proposed.assign(outcome="orders", promised=0.2)
     earlier = Proposals(dt.date(2025, 3, 31), "churn_timing", ibis.memtable(proposed))
     tables = as_tables({**frames, "assignments": whole})
     asked = params(outcomes=OUTCOMES)
@@ -196,6 +198,17 @@ def test_proposals_of_an_earlier_run_are_read_back(everything):
     assert (back.control, back.arms) == ("control", ("contact",))
     assert back.main.name == "orders"
     assert back.promised == pytest.approx({"contact": 37.4, "control": 12.6})
+    compared = compare_trials([back])
+    told = tell_proposals([back], compared)
+    row = compared.of(back.id, "contact", "orders")
+    assert told["gained"].to_list() == [pytest.approx(row["adjusted_effect"] * row["n"])]
+    [found] = proposal_findings(told)
+    assert found.id == "uplift_tests.last_proposal"
+    assert str(found.text).startswith(
+        "Customers to keep, proposed on 31 March 2025. Promised: the list named 187 customers, and "
+        "left 63 alone to compare with; contact was to bring 37.4 more (orders). Done: whether"
+    )
+    assert str(found.value) == "No sure difference"
     rows = back.rows.to_pandas()
     assert set(rows["day"].astype(str)) == {"2025-04-01"}
 

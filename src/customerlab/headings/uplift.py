@@ -77,7 +77,7 @@ UPLIFT: dict[str, tuple[Message, str]] = {
     "months_kept.left": (say("Left, arm"), "customers"),
     "months_kept.n": (say("Customers in the arm"), "customers"),
     "observed.effect": (say("Effect"), "number4"),
-    "observed.n": (say("Customers in the arm"), "customers"),
+    "observed.n": (say("Customers contacted"), "customers"),
     "part_of_change.change": (say("Change of the effect"), "number4"),
     "part_of_change.part": (say("Part of the change"), "text"),
     "policy_value.difference": (say("More than the best simple rule"), "money"),
@@ -92,6 +92,6 @@ UPLIFT: dict[str, tuple[Message, str]] = {
     "uplift_curve.effect": (say("Effect"), "number4"),
     "uplift_curve.gain": (say("Gain per customer of all"), "number4"),
     "uplift_curve.random": (say("Gain in random order"), "number4"),
-    "uplift_fifths.n": (say("Customers in the arm"), "customers"),
+    "uplift_fifths.n": (say("Customers"), "customers"),
     "trials.unknown": (say("Outcome not known"), "customers"),
 }

@@ -143,11 +143,10 @@ def propose_contact(
     chosen = chosen.filter(chosen._place < int(np.ceil(following.share * n)))
     left_alone = params.uplift_tests.control_share
     control = drawn(params.seed, "uplift_tests", chosen.customer_id, left_alone)
-    reason = say(
-        "foretold to be moved by {arm} ({experiment})",
-        arm=target.arm,
-        experiment=target.trial.name,
-    )
+    facts = {"arm": target.arm, "experiment": target.trial.name}
+    reason = say("foretold to be moved most by {arm} ({experiment})", **facts)
+    if following.share == 1:
+        reason = say("like the customers whom {arm} moved ({experiment})", **facts)
     days = {one.name: one.days for one in target.trial.outcomes}[target.outcome]
     about = target.trial.about
     window = words(say("judged after {days:count} days", days=days)) if days else None
@@ -187,7 +186,7 @@ def say_next(
         if following.target is not None:
             text = say(
                 "Nobody is proposed to be contacted: no customer of today is like those of the "
-                "test, or the test does not know its customers."
+                "test, or too little is known of the test's customers."
             )
         return Finding("uplift_tests.proposed_to_contact", text, status="not_enough_data")
     text = say(

@@ -139,7 +139,7 @@ def effect_findings(
                 "{effect} Allowing for all {comparisons:count} comparisons ({method}), "
                 "p = {p:chance}.",
                 effect=text,
-                comparisons=len(compared.table),
+                comparisons=int(compared.table["adjusted_p"].notna().sum()),
                 method=METHODS[compared.method],
                 p=row["adjusted_p"],
             )

@@ -9,6 +9,9 @@ import pandas as pd
 
 from customerlab.messages import Message, say
 
+#: Adjusting that takes less of the variance away is not said to be worth more customers.
+WORTH_TELLING = 0.05
+
 
 def say_effect(row: Mapping[str, Any], control: str, few: bool = False) -> Message:
     """Say one comparison.
@@ -49,7 +52,7 @@ def say_effect(row: Mapping[str, Any], control: str, few: bool = False) -> Messa
         "low": row["adjusted_low"] * scale,
         "high": row["adjusted_high"] * scale,
     }
-    if row["sharpened"] > 0:
+    if row["sharpened"] > WORTH_TELLING:
         second = say(
             "Adjusted for what was known before, which is as good as {times:number2} times as many "
             "customers, the difference is {effect:number2} ({low:number2} to {high:number2}); this "
@@ -59,9 +62,8 @@ def say_effect(row: Mapping[str, Any], control: str, few: bool = False) -> Messa
         )
     else:
         second = say(
-            "Adjusted for what was known before, the difference is {effect:number2} "
-            "({low:number2} to {high:number2}); adjusting does not sharpen it, but was meant "
-            "beforehand, so this number counts.",
+            "Adjusted for what was known before, as was meant beforehand, the difference is "
+            "{effect:number2} ({low:number2} to {high:number2}); this number counts.",
             **adjusted,
         )
     return say("{first} {second}", first=first, second=second)

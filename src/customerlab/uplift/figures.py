@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from customerlab.messages import Message, say
+from customerlab.messages import say
 from customerlab.uplift.comparing import Compared
 from customerlab.uplift.disappointed import Change
 from customerlab.uplift.disappointed_texts import change_to_show
@@ -15,35 +15,24 @@ from customerlab.uplift.months_kept import MonthsKept
 from customerlab.uplift.parts_shown import kept_curves_to_show
 from customerlab.uplift.segments import Segments, segments_to_show
 from customerlab.uplift.targets import Target, tabulate_curves
-from customerlab.uplift.trials import Trial
+from customerlab.uplift.trials import Trial, named
 
 #: So many figures of one kind are drawn.
 MOST_DRAWN = 4
 
 
-def named(trial: Trial, arm: str | None = None, outcome: str | None = None) -> Message | str:
-    """Return what a figure is of: the only experiment of a client need not be named."""
-    parts = [part for part in (outcome, arm) if part is not None]
-    names: list[Message | str] = (
-        [*parts] if trial.id == "experiment" and parts else [*parts, trial.name]
-    )
-    found = names[0]
-    for name in names[1:]:
-        found = say("{first}, {rest}", first=found, rest=name)
-    return found
-
-
-def figure_of(target: Target | None, part: str) -> list[pd.DataFrame]:
+def figure_of(target: Target | None, part: str, min_cell: int) -> list[pd.DataFrame]:
     """Return the curve, fifths or rules of one arm; nothing where there is none.
 
     Parameters
     ----------
     target : Target or None
     part : {"ranking", "calibration", "policies"}
+    min_cell : int
     """
     if target is None:
         return []
-    table = tabulate_curves([target], part)
+    table = tabulate_curves([target], part, min_cell=min_cell)
     return [table.assign(of=named(target.trial, target.arm, target.outcome))] if len(table) else []
 
 
@@ -52,7 +41,7 @@ def each_look(compared: Compared) -> list[pd.DataFrame]:
     binary = compared.table.set_index(["trial", "arm", "outcome"])["binary"].to_dict()
     found = []
     for key, mine in compared.looks.groupby(["trial", "arm", "outcome"], sort=False):
-        of = say("{outcome}, {arm}", outcome=key[2], arm=key[1])
+        of = say("{arm}, by {outcome}", outcome=key[2], arm=key[1])
         known = mine.drop(columns="day") if mine["day"].isna().any() else mine
         found.append(known.assign(of=of, binary=bool(binary[key])))
     return found[:MOST_DRAWN]

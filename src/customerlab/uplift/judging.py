@@ -72,7 +72,8 @@ def judge_health(
         failed = [check for check in found if check.passed is False]
         if failed:
             cautions[trial.id] = say(
-                "Warning, do not rely on this yet: {why}", why=_first_sentence(failed)
+                "Warning, do not rely on this yet: the check “{check}” failed.",
+                check=failed[0].name,
             )
         if trial.contact_known:
             reached[trial.id] = _reached(trial)
@@ -93,9 +94,11 @@ def _judge(
     weakens = (f"uplift_tests.{begin}", f"uplift_tests.profit_{begin}") if begin else ()
     balance = check_balance(sums, trial.control, list(trial.covariates), weakens=weakens)
     before = [one.before for one in trial.outcomes if one.before is not None]
+    balance = replace(balance, table=_named(balance.table, trial))
     found = [_sizes(trial, weakens), balance.check]
     if before:
-        alike = check_balance(sums, trial.control, before, weakens=weakens).check
+        alike = check_balance(sums, trial.control, before, weakens=weakens)
+        alike = replace(alike, table=_named(alike.table, trial)).check
         found.append(replace(alike, name=say("The outcomes of the days before were alike")))
     counts = pd.DataFrame(
         [
@@ -118,10 +121,7 @@ def _judge(
             }
         )
         found.append(check_one_arm(both, weakens=weakens).check)
-    shown = balance_to_show(balance, min_cell)
-    return found, shown.assign(
-        covariate=shown["covariate"].map(lambda c: trial.covariates.get(c, c))
-    )
+    return found, balance_to_show(balance, min_cell)
 
 
 def _sizes(trial: Trial, weakens: tuple[str, ...]) -> Check:
@@ -177,8 +177,9 @@ def _place(pair: tuple, checks: Sequence[tuple]) -> int:
     return next(i for i, (_, check) in enumerate(checks) if str(check.name) == str(pair[1].name))
 
 
-def _first_sentence(failed: Sequence[Check]) -> Message:
-    return failed[0].text
+def _named(table: pd.DataFrame, trial: Trial) -> pd.DataFrame:
+    """Call the covariates as a reader does."""
+    return table.assign(covariate=table["covariate"].map(trial.covariates.get))
 
 
 def _overlaps(trials: Sequence[Trial]) -> Check:

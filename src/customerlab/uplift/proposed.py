@@ -129,8 +129,15 @@ def _did(row: pd.Series) -> Message:
     facts |= {"low": row["gained_low"], "high": row["gained_high"]}
     if row["gained_low"] <= 0 <= row["gained_high"]:
         return say(
-            "What it did: no sure difference, {gain:number} more ({outcome}) than without contact "
-            "(95 % interval {low:number} to {high:number}).",
+            "What it did: no sure difference in {outcome}, {gain:number} in all (95 % interval "
+            "{low:number} to {high:number}).",
+            **facts,
+        )
+    if row["gained_high"] < 0:
+        facts |= {"gain": -row["gained"], "low": -row["gained_high"], "high": -row["gained_low"]}
+        return say(
+            "What it did: {gain:number} less ({outcome}) than without contact (95 % interval "
+            "{low:number} to {high:number}).",
             **facts,
         )
     return say(

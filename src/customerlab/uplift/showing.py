@@ -81,15 +81,15 @@ def power_to_show(
     return shown.assign(status=shown["status"].map(STATUSES))
 
 
-def policies_to_show(targets: Sequence[Target]) -> pd.DataFrame:
+def policies_to_show(targets: Sequence[Target], min_cell: int) -> pd.DataFrame:
     """Return what each rule is worth, the rules in words."""
-    table = tabulate_curves(targets, "policies")
+    table = tabulate_curves(targets, "policies", min_cell=min_cell)
     return table.assign(rule=table["rule"].map(RULES)).drop(columns="binary")
 
 
 def fifths_to_show(targets: Sequence[Target], min_cell: int) -> pd.DataFrame:
     """Return predicted and observed uplift by fifth; customers are rounded."""
-    table = tabulate_curves(targets, "calibration")
+    table = tabulate_curves(targets, "calibration", min_cell=min_cell)
     rounded = round_counts(table["n"], min_cell) if len(table) else table["n"]
     return table.assign(n=rounded, status=table["status"].map(STATUSES))
 

@@ -59,8 +59,10 @@ class ArmSums:
         """Return whether it is 0 or 1 for all customers, as its mean and variance tell."""
         one = self.select([name])
         share, variance = one.mean[0], one.covariance[0, 0] * (self.n - 1) / self.n
+        # what rounding leaves of a mean of 0 may lie below it
         return bool(
-            0 <= share <= 1 and np.isclose(variance, share * (1 - share), rtol=1e-9, atol=1e-12)
+            -1e-9 <= share <= 1 + 1e-9
+            and np.isclose(variance, share * (1 - share), rtol=1e-9, atol=1e-12)
         )
 
 

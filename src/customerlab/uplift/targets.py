@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,7 @@ from customerlab.findings import Check, Finding
 from customerlab.lots import drawn
 from customerlab.messages import Message, say
 from customerlab.params import MAIN, UpliftTests
+from customerlab.privacy import HIDDEN
 from customerlab.uplift.comparing import Compared, slug
 from customerlab.uplift.fifths import FIFTHS
 from customerlab.uplift.foretelling import UpliftModel, foretell_effects
@@ -22,7 +24,7 @@ from customerlab.uplift.policies import Policies
 from customerlab.uplift.policy_answers import best_policy, targeting_pays, within_budget
 from customerlab.uplift.ranking import CURVE
 from customerlab.uplift.targeting import Targeting, judge_targeting
-from customerlab.uplift.trials import Trial
+from customerlab.uplift.trials import Trial, named
 
 #: So many customers are learnt from at most, drawn by lot: more tell hardly more.
 MOST_LEARNT = 50_000
@@ -147,9 +149,7 @@ def _ask(
     else:
         chance = float(arm.mean()) if 0 < arm.sum() < len(arm) else 0.5
     data = {"outcome": frame[outcome].to_numpy(float), "arm": arm, "propensity": chance}
-    called = say(
-        "{arm} of {experiment}, by {outcome}", outcome=outcome, arm=sent, experiment=trial.name
-    )
+    called = named(trial, sent, outcome)
     foretold = foretell_effects(frame, covariates=names, rng=rng, called=called, **data)
     margin, cost, row = told
     judged = judge_targeting(
@@ -165,13 +165,19 @@ def _ask(
     return Target(trial, sent, outcome, called, row, judged, foretold.model)
 
 
-def tabulate_curves(targets: Sequence[Target], part: str = "ranking") -> pd.DataFrame:
+def tabulate_curves(
+    targets: Sequence[Target], part: str = "ranking", *, min_cell: int
+) -> pd.DataFrame:
     """Return the curves, fifths or rules of all targets under one another.
+
+    As a report may show them: a curve has no steps of fewer than `min_cell` customers, and what a
+    rule is worth that contacts fewer, or all but fewer, is hidden.
 
     Parameters
     ----------
     targets : sequence of Target
     part : {"ranking", "calibration", "policies"}
+    min_cell : int
 
     Returns
     -------
@@ -186,9 +192,26 @@ def tabulate_curves(targets: Sequence[Target], part: str = "ranking") -> pd.Data
             about = {"experiment": target.trial.name, "arm": target.arm}
             kinds = {one.name: one.kind for one in target.trial.outcomes}
             about |= {"outcome": target.outcome, "binary": kinds[target.outcome] == "binary"}
-            frames.append(getattr(target.judged, part).table.assign(**about))
+            table = getattr(target.judged, part).table
+            if part == "ranking" and len(table):
+                step = math.ceil(
+                    min_cell / max(target.judged.ranking.n * table["share"].iloc[0], 1)
+                )
+                table = table[(np.arange(len(table)) + 1) % step == 0]
+            if part == "policies" and len(table):
+                few = few_picked(target.judged.policies, min_cell)
+                table = table.astype(object).mask(table["rule"].isin(few), HIDDEN)
+                table["rule"] = getattr(target.judged, part).table["rule"]
+            frames.append(table.assign(**about))
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
     return table.reindex(columns=columns)
+
+
+def few_picked(policies: Policies, min_cell: int) -> list[str]:
+    """Return the rules that contact fewer than `min_cell` of those judged, or all but fewer."""
+    some = (policies.table["share"].astype(float) * policies.n).round()
+    few = some.between(1, min_cell - 1) | (policies.n - some).between(1, min_cell - 1)
+    return policies.table.loc[few, "rule"].to_list()
 
 
 def best_target(targets: Sequence[Target]) -> Target | None:
@@ -254,7 +277,7 @@ def check_forecast(targets: Sequence[Target]) -> list[Check]:
 
 
 def target_findings(
-    targets: Sequence[Target], cautions: Mapping[str, Message] | None = None
+    targets: Sequence[Target], cautions: Mapping[str, Message] | None = None, *, min_cell: int
 ) -> list[Finding]:
     """Return ``uplift_tests.targeting_pays`` and ``.best_policy``, and of each arm where several.
 
@@ -264,10 +287,11 @@ def target_findings(
         None of them: no findings.
     cautions : mapping of str to Message, optional
         By trial: what stands before its numbers, which then are weak at best.
+    min_cell : int
     """
     if not targets:
         return []
-    each = [_warned(_of_one(target), target, cautions or {}) for target in targets]
+    each = [_warned(_of_one(target, min_cell), target, cautions or {}) for target in targets]
     if len(targets) == 1:
         return each[0]
     best = best_target(targets)
@@ -316,13 +340,20 @@ def _warned(
     ]
 
 
-def _of_one(target: Target) -> list[Finding]:
+def _of_one(target: Target, min_cell: int) -> list[Finding]:
     policies = target.policies
     if policies is not None:
-        best = best_policy(policies)
+        picking, best = targeting_pays(policies), best_policy(policies)
+        if policies.chosen and policies.chosen in few_picked(policies, min_cell):
+            text = say(
+                "What picking customers is worth is not shown, for it would tell of very few "
+                "({called}).",
+                called=target.called,
+            )
+            picking = Finding(picking.id, text, n=policies.n, status="not_enough_data")
         if not policies.targeting_pays and target.money is not None:
             best = _all_or_none(target)
-        told = [targeting_pays(policies), best, within_budget(policies)]
+        told = [picking, best, within_budget(policies)]
         return [finding for finding in told if finding is not None]
     ranking = target.judged.ranking
     text, n, status = ranking.text, ranking.n, ranking.status

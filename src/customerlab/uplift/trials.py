@@ -9,7 +9,7 @@ from typing import Literal
 import ibis.expr.types as ir
 
 from customerlab.errors import CustomerlabError, nearest
-from customerlab.messages import Message
+from customerlab.messages import Message, say
 from customerlab.retention.arms import CONTROLS
 
 Source = Literal["experiment", "assignments", "actions"]
@@ -132,6 +132,15 @@ class Trials:
     def drawn(self) -> tuple[Trial, ...]:
         """Those with a control."""
         return tuple(trial for trial in self.trials if trial.control is not None)
+
+
+def named(trial: Trial, arm: str, outcome: str) -> Message:
+    """Return arm, test and outcome in words; the only experiment of a client needs no name."""
+    if trial.id == "experiment":
+        return say("{arm}, by {outcome}", arm=arm, outcome=outcome)
+    return say(
+        "{arm} of {experiment}, by {outcome}", arm=arm, outcome=outcome, experiment=trial.name
+    )
 
 
 def find_control(arms: Sequence[str], control: str | None) -> str | None:

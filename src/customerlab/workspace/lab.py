@@ -203,7 +203,13 @@ class Lab:
         """Return what earlier runs proposed, of snapshots before this one, the earliest first."""
         found = []
         for path in sorted((self.paths.data / "actions").glob("*/*.parquet")):
-            day = dt.date.fromisoformat(path.parent.name)
+            try:
+                day = dt.date.fromisoformat(path.parent.name)
+            except ValueError:
+                where = path.relative_to(self.paths.root)
+                raise CustomerlabError(
+                    f"{where}: proposals lie in a folder called after their day, such as 2025-12-31"
+                ) from None
             if day < self.params.snapshot:
                 found.append(Proposals(day, path.stem, self.read(path)))
         return found
