@@ -30,8 +30,9 @@ $(SIMULATED): | $(INSTALLED)
 demo: $(SIMULATED) $(INSTALLED) ## Simulate a bank and make its report
 	$(BIN)/customerlab run params/demo_bank.yaml
 
+# tests start hundreds of processes: where Python is told to keep no bytecode, each compiles anew
 test: $(INSTALLED) ## Run the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lab: $(INSTALLED) ## Open the notebooks in JupyterLab
 	JUPYTER_PREFER_ENV_PATH=1 $(BIN)/jupyter lab \

@@ -131,8 +131,9 @@ def copy_code(root: Path) -> None:
     """Copy what every project has: Snakefile and package, and a folder of programs."""
     root.mkdir(parents=True, exist_ok=True)
     (root / "Snakefile").write_text((ROOT / "Snakefile").read_text())
-    # the package too, as in a clone: what is edited meanwhile does not disturb
-    shutil.copytree(ROOT / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    # the package too, as in a clone: what is edited meanwhile does not disturb. Its bytecode
+    # spares every process a second; what another process is just writing has one more suffix
+    shutil.copytree(ROOT / "src", root / "src", ignore=shutil.ignore_patterns("*.pyc.*"))
     (root / "bin").mkdir()
     (root / "bin" / "bash").symlink_to(shutil.which("bash") or "/bin/bash")
 

@@ -14,8 +14,9 @@ from test_behaviour import as_tables, kept
 from customerlab.errors import CustomerlabError
 from customerlab.params import check_params
 from customerlab.proposals import Proposals
-from customerlab.uplift.assigned import NOT_ASSIGNED, read_assignments
+from customerlab.uplift.assigned import read_assignments
 from customerlab.uplift.average import compare_arms
+from customerlab.uplift.campaigns import NOT_ASSIGNED
 from customerlab.uplift.comparing import compare_trials, effect_findings
 from customerlab.uplift.prepared import read_experiment
 from customerlab.uplift.proposed import proposal_findings, tell_proposals

@@ -1,27 +1,46 @@
 """One function per figure: a tidy frame in, a :class:`Chart` out, in the language of `words`."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from customerlab.plots.calendar import hazard_calendar
-from customerlab.plots.calibration import calibration_curve
 from customerlab.plots.chart import Chart
 from customerlab.plots.churn import hazard_ratios, leavers_by_group
 from customerlab.plots.cube import retention_map
 from customerlab.plots.drivers import driver_effects, driver_weights
 from customerlab.plots.flows import cleaning_flow, layer_funnel
-from customerlab.plots.importance import importance_map
 from customerlab.plots.incidence import cumulative_incidence
 from customerlab.plots.interactions import interaction_heat
 from customerlab.plots.layers import account_bands, preferences
 from customerlab.plots.loadings import factor_loadings
-from customerlab.plots.paths import asset_path, stages
-from customerlab.plots.payroll_money import payroll_use
 from customerlab.plots.silences import silences
 from customerlab.plots.survival import not_yet_back, survival_curves
 from customerlab.plots.uplift import covariate_balance, uplift_effects
 from customerlab.plots.uplift_groups import segment_effects, uplift_fifths
 from customerlab.plots.uplift_kept import kept_by_arm
 from customerlab.plots.uplift_lines import monitored_effect, uplift_curve
-from customerlab.plots.uplift_money import part_of_change, policy_values
-from customerlab.plots.validity import came_back_by_level, cut_surface
+
+if TYPE_CHECKING:
+    from customerlab.plots.calibration import calibration_curve
+    from customerlab.plots.importance import importance_map
+    from customerlab.plots.paths import asset_path, stages
+    from customerlab.plots.payroll_money import payroll_use
+    from customerlab.plots.uplift_money import part_of_change, policy_values
+    from customerlab.plots.validity import came_back_by_level, cut_surface
+
+#: Figures whose modules need the room that they belong to: each is imported when it is first
+#: drawn, for a notebook of another room would import half of the package and never draw it.
+_OF_A_ROOM = {
+    "asset_path": "paths",
+    "calibration_curve": "calibration",
+    "came_back_by_level": "validity",
+    "cut_surface": "validity",
+    "importance_map": "importance",
+    "part_of_change": "uplift_money",
+    "payroll_use": "payroll_money",
+    "policy_values": "uplift_money",
+    "stages": "paths",
+}
 
 __all__ = [
     "Chart",
@@ -58,3 +77,13 @@ __all__ = [
     "uplift_effects",
     "uplift_fifths",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_OF_A_ROOM})
+
+
+def __getattr__(name: str) -> Any:
+    if name in _OF_A_ROOM:
+        return getattr(import_module(f"customerlab.plots.{_OF_A_ROOM[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

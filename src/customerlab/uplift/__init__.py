@@ -71,13 +71,17 @@ from customerlab.uplift.showing import (
     segments_table,
     trials_to_show,
 )
-from customerlab.uplift.targets import (
+from customerlab.uplift.target_answers import (
     check_forecast,
+    target_findings,
+)
+from customerlab.uplift.targets import (
     find_targets,
     main_target,
     pays_from,
+)
+from customerlab.uplift.targets_shown import (
     tabulate_curves,
-    target_findings,
 )
 
 __all__ = [

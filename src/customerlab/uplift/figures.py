@@ -14,7 +14,8 @@ from customerlab.uplift.disappointed_texts import change_to_show
 from customerlab.uplift.months_kept import MonthsKept
 from customerlab.uplift.parts_shown import kept_curves_to_show
 from customerlab.uplift.segments import Segments, segments_to_show
-from customerlab.uplift.targets import Target, tabulate_curves
+from customerlab.uplift.targets import Target
+from customerlab.uplift.targets_shown import tabulate_curves
 from customerlab.uplift.trials import Trial, named
 
 #: So many figures of one kind are drawn.

@@ -9,8 +9,8 @@ import pandas as pd
 from customerlab.findings import STATUSES
 from customerlab.messages import Message, say, yes_or_no
 from customerlab.privacy import round_counts
-from customerlab.uplift.assigned import NOT_ASSIGNED
 from customerlab.uplift.beside import stack, tabulate_trials
+from customerlab.uplift.campaigns import NOT_ASSIGNED
 from customerlab.uplift.comparing import Compared
 from customerlab.uplift.disappointed import Change
 from customerlab.uplift.disappointed_texts import change_to_show
@@ -27,7 +27,8 @@ from customerlab.uplift.policies import RULES
 from customerlab.uplift.power import Power, tabulate_power
 from customerlab.uplift.reached import Reached
 from customerlab.uplift.segments import Segments, segments_to_show
-from customerlab.uplift.targets import Target, tabulate_curves
+from customerlab.uplift.targets import Target
+from customerlab.uplift.targets_shown import tabulate_curves
 from customerlab.uplift.trials import Trial, Trials
 from customerlab.uplift.two_parts import TwoParts
 

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import scipy
 
-from customerlab.findings import Check, Finding
 from customerlab.lots import drawn
-from customerlab.messages import Message, say
+from customerlab.messages import Message
 from customerlab.params import MAIN, UpliftTests
-from customerlab.privacy import HIDDEN
-from customerlab.uplift.comparing import Compared, slug
-from customerlab.uplift.fifths import FIFTHS
+from customerlab.uplift.comparing import Compared
 from customerlab.uplift.foretelling import UpliftModel, foretell_effects
 from customerlab.uplift.money import Money
-from customerlab.uplift.policies import COLUMNS as POLICIES
 from customerlab.uplift.policies import Policies
-from customerlab.uplift.policy_answers import best_policy, targeting_pays, within_budget
-from customerlab.uplift.ranking import CURVE
 from customerlab.uplift.targeting import Targeting, judge_targeting
 from customerlab.uplift.trials import Trial, named
 
@@ -30,13 +23,7 @@ from customerlab.uplift.trials import Trial, named
 MOST_LEARNT = 50_000
 #: So many arms of the latest trials are asked.
 MOST_ASKED = 6
-_PROFIT = "profit_per_contact"
-#: What an answer about one of several arms is called.
-_DETAIL = {
-    "uplift_tests.targeting_pays": "uplift_tests.picking",
-    "uplift_tests.best_policy": "uplift_tests.policy",
-    "uplift_tests.within_budget": "uplift_tests.budget",
-}
+PROFIT = "profit_per_contact"
 
 
 @dataclass(frozen=True)
@@ -77,7 +64,7 @@ class Target:
         """
         if self.money is None:
             return float("nan")
-        value, low = (float(self.money[name]) for name in (_PROFIT, f"{_PROFIT}_low"))
+        value, low = (float(self.money[name]) for name in (PROFIT, f"{PROFIT}_low"))
         return value - _wider(several) * (value - low)
 
 
@@ -165,55 +152,6 @@ def _ask(
     return Target(trial, sent, outcome, called, row, judged, foretold.model)
 
 
-def tabulate_curves(
-    targets: Sequence[Target], part: str = "ranking", *, min_cell: int
-) -> pd.DataFrame:
-    """Return the curves, fifths or rules of all targets under one another.
-
-    As a report may show them: a curve has no steps of fewer than `min_cell` customers, and what a
-    rule is worth that contacts fewer, or all but fewer, is hidden.
-
-    Parameters
-    ----------
-    targets : sequence of Target
-    part : {"ranking", "calibration", "policies"}
-    min_cell : int
-
-    Returns
-    -------
-    DataFrame
-        ``experiment``, ``arm``, ``outcome``, ``binary``, and the part's own columns.
-    """
-    own = {"ranking": CURVE, "calibration": FIFTHS, "policies": POLICIES}[part]
-    columns = ["experiment", "arm", "outcome", "binary", *own]
-    frames = []
-    for target in targets:
-        if getattr(target.judged, part) is not None:
-            about = {"experiment": target.trial.name, "arm": target.arm}
-            kinds = {one.name: one.kind for one in target.trial.outcomes}
-            about |= {"outcome": target.outcome, "binary": kinds[target.outcome] == "binary"}
-            table = getattr(target.judged, part).table
-            if part == "ranking" and len(table):
-                step = math.ceil(
-                    min_cell / max(target.judged.ranking.n * table["share"].iloc[0], 1)
-                )
-                table = table[(np.arange(len(table)) + 1) % step == 0]
-            if part == "policies" and len(table):
-                few = few_picked(target.judged.policies, min_cell)
-                table = table.astype(object).mask(table["rule"].isin(few), HIDDEN)
-                table["rule"] = getattr(target.judged, part).table["rule"]
-            frames.append(table.assign(**about))
-    table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
-    return table.reindex(columns=columns)
-
-
-def few_picked(policies: Policies, min_cell: int) -> list[str]:
-    """Return the rules that contact fewer than `min_cell` of those judged, or all but fewer."""
-    some = (policies.table["share"].astype(float) * policies.n).round()
-    few = some.between(1, min_cell - 1) | (policies.n - some).between(1, min_cell - 1)
-    return policies.table.loc[few, "rule"].to_list()
-
-
 def best_target(targets: Sequence[Target]) -> Target | None:
     """Return the arm for which targeting surely pays most, as many as were asked.
 
@@ -257,151 +195,6 @@ def main_target(targets: Sequence[Target]) -> Target | None:
     priced = [target for target in judged if target.policies is not None]
     best = best_target(targets) or best_arm(judged)
     return best or next(iter([*priced, *judged]), None)
-
-
-def check_forecast(targets: Sequence[Target]) -> list[Check]:
-    """Return whether uplift is as large as foretold, of the arm that figures show."""
-    main = main_target(targets)
-    if main is None:
-        return []
-    slope = main.judged.calibration.slope
-    known = not np.isnan(slope.low)
-    return [
-        Check(
-            say("Uplift is as large as foretold"),
-            bool(slope.low <= 1 <= slope.high) if known else None,
-            main.judged.calibration.text,
-            ("uplift_tests.proposed_to_contact",),
-        )
-    ]
-
-
-def target_findings(
-    targets: Sequence[Target], cautions: Mapping[str, Message] | None = None, *, min_cell: int
-) -> list[Finding]:
-    """Return ``uplift_tests.targeting_pays`` and ``.best_policy``, and of each arm where several.
-
-    Parameters
-    ----------
-    targets : sequence of Target
-        None of them: no findings.
-    cautions : mapping of str to Message, optional
-        By trial: what stands before its numbers, which then are weak at best.
-    min_cell : int
-    """
-    if not targets:
-        return []
-    each = [_warned(_of_one(target, min_cell), target, cautions or {}) for target in targets]
-    if len(targets) == 1:
-        return each[0]
-    best = best_target(targets)
-    first = best or best_arm(targets) or main_target(targets) or targets[0]
-    said = each[targets.index(first)]
-    if best is not None:
-        overall = list(said[:2])
-    else:
-        asked = sum(target.judged.ranking.why_not is None for target in targets)
-        text = say(
-            "For none of {asked:count} arms does picking customers surely pay: contact all or "
-            "none, there is no group to pick.",
-            asked=asked,
-        )
-        if not asked:
-            text = say("Not enough data to say for any arm whether picking customers pays.")
-        overall = [
-            Finding(
-                "uplift_tests.targeting_pays",
-                text,
-                say("No group to pick") if asked else None,
-                n=said[0].n,
-                status="weak" if asked else "not_enough_data",
-            )
-        ]
-        overall.append(said[1])
-    details = []
-    for target, findings in zip(targets, each, strict=True):
-        end = slug(target.trial.id, target.arm)
-        details += [replace(one, id=f"{_DETAIL[one.id]}_{end}") for one in findings]
-    return [*overall, *details]
-
-
-def _warned(
-    findings: list[Finding], target: Target, cautions: Mapping[str, Message]
-) -> list[Finding]:
-    if target.trial.id not in cautions:
-        return findings
-    return [
-        replace(
-            one,
-            text=say("{warning} {effect}", warning=cautions[target.trial.id], effect=one.text),
-            status="weak" if one.status == "supported" else one.status,
-        )
-        for one in findings
-    ]
-
-
-def _of_one(target: Target, min_cell: int) -> list[Finding]:
-    policies = target.policies
-    if policies is not None:
-        picking, best = targeting_pays(policies), best_policy(policies)
-        if policies.chosen and policies.chosen in few_picked(policies, min_cell):
-            text = say(
-                "What picking customers is worth is not shown, for it would tell of very few "
-                "({called}).",
-                called=target.called,
-            )
-            picking = Finding(picking.id, text, n=policies.n, status="not_enough_data")
-        if not policies.targeting_pays and target.money is not None:
-            best = _all_or_none(target)
-        told = [picking, best, within_budget(policies)]
-        return [finding for finding in told if finding is not None]
-    ranking = target.judged.ranking
-    text, n, status = ranking.text, ranking.n, ranking.status
-    status = "weak" if status == "supported" and not ranking.tells_apart else status
-    lacking = say(
-        "What to do ({called}) cannot be told in money: it takes a margin and the cost of a "
-        "contact in the parameters.",
-        called=target.called,
-    )
-    value = None
-    if status != "not_enough_data":
-        apart = ranking.tells_apart
-        value = say("Some are moved more") if apart else say("No group to pick")
-    return [
-        Finding("uplift_tests.targeting_pays", text, value, n=n, status=status),
-        Finding("uplift_tests.best_policy", lacking, n=n, status="not_enough_data"),
-    ]
-
-
-def _all_or_none(target: Target) -> Finding:
-    """Return ``uplift_tests.best_policy`` where nobody is to be picked, by all of the test."""
-    row = target.money
-    value, low, high = (float(row[name]) for name in (_PROFIT, f"{_PROFIT}_low", f"{_PROFIT}_high"))
-    numbers = {"called": target.called, "gain": value, "low": low, "high": high}
-    if row["status"] == "not_enough_data" or np.isnan(low):
-        text = say("Not enough data to say whether contact pays ({called}).", called=target.called)
-        return Finding("uplift_tests.best_policy", text, status="not_enough_data")
-    if low > 0:
-        text = say(
-            "Contact everybody ({called}): that gains {gain:money} per customer (95 % interval "
-            "{low:money} to {high:money}).",
-            **numbers,
-        )
-    elif high < 0:
-        text = say(
-            "Contact nobody ({called}): contacting everybody brings {gain:money} per customer, "
-            "a loss (95 % interval {low:money} to {high:money}).",
-            **numbers,
-        )
-    else:
-        text = say(
-            "Whether contact pays is not sure ({called}): contacting everybody brings {gain:money} "
-            "per customer (95 % interval {low:money} to {high:money}).",
-            **numbers,
-        )
-    status = row["status"] if low > 0 or high < 0 else "weak"
-    n = int(row["n"] + row["control_n"])
-    return Finding("uplift_tests.best_policy", text, value, low, high, "money", n, status)
 
 
 def pays_from(trials: Sequence[Trial], settings: UpliftTests, compared: Compared) -> Mapping:

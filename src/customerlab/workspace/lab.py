@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import cached_property
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ibis
 import ibis.expr.types as ir
@@ -29,10 +29,12 @@ from customerlab.layers import Layers
 from customerlab.messages import Message, Words, say
 from customerlab.params import Params, check_params, load_params
 from customerlab.paths import Paths, project_root
-from customerlab.plots import Chart
 from customerlab.privacy import mask_counts, refuse_personal_columns
 from customerlab.proposals import Proposals
 from customerlab.workspace.intake import clean_sources, parse_sources
+
+if TYPE_CHECKING:
+    from customerlab.plots import Chart  # brings matplotlib, which not every notebook draws with
 
 #: Decimal places of numbers in tables and findings: sums of doubles differ beyond them.
 PLACES = 6

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import yaml
@@ -15,8 +16,10 @@ from customerlab.files import write_text
 from customerlab.findings import Finding
 from customerlab.messages import Message, Words, say
 from customerlab.paths import Paths
-from customerlab.plots import Chart
 from customerlab.workspace.lab import Lab, prepare
+
+if TYPE_CHECKING:
+    from customerlab.plots import Chart  # brings matplotlib, which not every notebook draws with
 
 #: Packages whose versions decide about the numbers.
 _PACKAGES = ("customerlab", "duckdb", "ibis-framework", "lifelines", "numpy", "pandas")
