@@ -18,7 +18,7 @@ files) and go through the notebook's own steps:
 
 Exit code 1 when a line is out of bounds, or best customers in one arm of 20,000 were not seen.
 
-500 seeds take about a quarter of an hour of one core, half of it for the watched trials.
+500 seeds take about a quarter of an hour of one core, most of it for the watched trials.
 
     python benchmarks/coverage_effects.py [--seeds 500] [--parts effects nothing draw]
 """
