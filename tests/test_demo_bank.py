@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import ibis
@@ -25,7 +25,7 @@ from lifelines import CoxPHFitter, KaplanMeierFitter
 from page_texts import english_pieces, leaks, page_texts, plain
 from scipy import stats
 
-from customerlab import churn, layers, plan
+from customerlab import churn, layers, plan, uplift
 from customerlab.cells import cells
 from customerlab.customers import movements
 from customerlab.durations import durations_from, observed, timelines
@@ -41,7 +41,7 @@ SIZE = 3_000
 CLIENTS = {"demo_bank": 10, "demo_zh": 10, "demo_strict": 500}
 PAGES = [
     *("01_data_cleaning", "02_invalid_customers", "04_churn_timing", "05_repurchase_drivers"),
-    "index",
+    *("07_uplift_tests", "index"),
 ]
 #: Of the checks that follow chance, one in a thousand runs may fail by itself; the seed is fixed.
 LEVEL = 0.001
@@ -313,14 +313,28 @@ def params(project):
 
 
 @pytest.fixture(scope="module")
-def stays(tables, engine, params) -> churn.Stays:
-    """Observe the stays as notebook 04 does."""
+def keep(engine) -> Callable[[ibis.Table], ibis.Table]:
+    """Return what works a table out once."""
     number = itertools.count()
+    return lambda table: engine.create_table(f"kept_{next(number)}", table, temp=True)
 
-    def keep(table: ibis.Table) -> ibis.Table:
-        return engine.create_table(f"kept_{next(number)}", table, temp=True)
 
+@pytest.fixture(scope="module")
+def stays(tables, keep, params) -> churn.Stays:
+    """Observe the stays as notebook 04 does."""
     return churn.observe_stays(tables, params, keep)
+
+
+@pytest.fixture(scope="module")
+def trials(tables, keep, params) -> dict[str, uplift.Trial]:
+    """Observe the campaigns as notebook 07 does, before anything is hidden."""
+    found = uplift.observe_trials(tables, params, keep).trials
+    return {trial.id: trial for trial in found}
+
+
+@pytest.fixture(scope="module")
+def compared(trials) -> uplift.Compared:
+    return uplift.compare_trials(list(trials.values()))
 
 
 @pytest.fixture(scope="module")
@@ -721,3 +735,86 @@ def test_a_planted_leak_is_held_out(tables, engine, params, rows):
     assert stays.without(leaks.held_out).covariates == ("gender", "payroll")
     confirmed = churn.look_for_leaks(stays, rng, confirmed=["letter"])
     assert confirmed.held_out == () and confirmed.suspected == ("letter",)
+
+
+# notebook 07 -----------------------------------------------------------------------------------
+
+
+def wide(value: float, low: float, high: float, tests: int) -> tuple[float, float]:
+    """Return the ends of an interval that errs once in a thousand for so many tests."""
+    wider = stats.norm.isf(LEVEL / 2 / tests) / stats.norm.isf(0.025)
+    return value - wider * (value - low), value + wider * (high - value)
+
+
+def test_who_bought_in_the_campaign_is_who_is_planted(project, trials):
+    """Each sale of the campaign is found, within 20 days; a few bought by themselves next month."""
+    answers = truth(project, "responses")
+    rows = trials["K1"].rows.to_pandas().set_index("customer_id")
+    both = rows.join(answers[["arm", "bought"]], rsuffix="_planted", how="inner")
+    assert len(both) == len(rows) and len(rows) > 0.9 * len(answers)
+    assert (both["arm"] == both["arm_planted"]).all()
+    assert (both.loc[both["bought"], "bought_plan"] == 1).mean() > 0.95
+    assert (both.loc[~both["bought"], "bought_plan"] == 1).mean() < 0.03
+
+
+def test_planted_effects_of_campaigns_are_covered(project, trials, compared):
+    """K1 by the exact chances, the coupon of K4 by its factor, the letter of K3 by nothing."""
+    chances = truth(project, "responses")
+    for arm in ("sms", "call"):
+        row = compared.of("K1", arm, "bought_plan")
+        true = (chances[f"chance_{arm}"] - chances["chance_control"]).mean()
+        for kind in ("", "adjusted_"):
+            value = row["adjusted_effect" if kind else "effect"]
+            low, high = wide(value, row[f"{kind}low"], row[f"{kind}high"], 4)
+            assert low <= true <= high, (arm, kind)
+    coupon = compared.of("K4", "coupon", "card_spend")
+    logs = np.log1p(coupon[["relative", "relative_low", "relative_high"]].astype(float))
+    low, high = wide(*logs, 1)
+    assert low <= np.log(planted.COUPON_FACTOR) <= high
+    letter = compared.of("K3", "letter", "card_spend")
+    low, high = wide(*letter[["adjusted_effect", "adjusted_low", "adjusted_high"]], 1)
+    assert low <= 0 <= high
+    assert letter["adjusted_p"] > 0.05
+    assert trials["K1"].planned == {"call": 0.33, "control": 0.34, "sms": 0.33}
+
+
+def test_a_call_that_keeps_customers_is_covered(trials):
+    """K2: of the hazard 0.6 for three months, so by month 6 a tenth of a month or so is kept."""
+    [(_, kept)] = uplift.keep_customers([trials["K2"]])
+    row = kept.table.iloc[0]
+    hazard, months = 0.02, np.arange(int(row["horizon_months"]))
+    calls = np.where(
+        months < planted.RETENTION_MONTHS, planted.HAZARD_RATIOS["retention_call"]["yes"], 1
+    )
+    stay = [np.cumprod(np.r_[1, 1 - hazard * factor])[:-1].sum() for factor in (calls, calls**0)]
+    low, high = wide(row["months_kept"], row["low"], row["high"], 1)
+    assert low <= stay[0] - stay[1] <= high
+
+
+def test_the_page_tells_the_effects_that_are_there(project, compared):
+    """The table holds the numbers of the rows, or hides them; each has its answer on the page."""
+    shown = table(project, "effects")
+    names = ["experiment", "arm", "outcome"]
+    both = compared.table.astype({"experiment": str}).merge(
+        shown, on=names, suffixes=("", "_shown")
+    )
+    assert len(both) == len(shown) == len(compared.table) == 7
+    hidden = both["effect_shown"] == HIDDEN
+    assert not hidden.all()
+    told = both[~hidden]
+    for name in ("effect", "low", "high", "adjusted_effect", "adjusted_low", "adjusted_high"):
+        unit = 1e-4 + 1e-6 * told[name].abs()
+        assert ((told[name] - told[f"{name}_shown"].astype(float)).abs() <= unit).all(), name
+    found = findings(project)
+    for row in both.to_dict("records"):
+        finding = found[f"uplift_tests.{row['trial']}_{row['arm']}_{row['outcome']}".lower()]
+        assert (finding["value"] is None) == (
+            row["effect_shown"] == HIDDEN or row["status"] == "not_enough_data"
+        )
+        assert not finding["text"].startswith("Warning")  # all were drawn as planned
+    kept = table(project, "months_kept")
+    names_of = {campaign["name"]: one for one, campaign in planted.CAMPAIGNS.items()}
+    for row in kept.to_dict("records"):
+        if row["months_kept"] == HIDDEN:
+            one = names_of[row["experiment"]]
+            assert found[f"uplift_tests.{one}_{row['arm']}_months_kept".lower()]["value"] is None

@@ -4,6 +4,7 @@ R's numbers come from ``tests/oracles/uplift_parts.R`` (R 4.2.2, survival), on i
 """
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from customerlab.churn.showing import curves_table
 from customerlab.errors import CustomerlabError
 from customerlab.messages import ENGLISH
 from customerlab.privacy import HIDDEN
+from customerlab.uplift.beside import months_findings
 from customerlab.uplift.months_kept import (
     COLUMNS,
     CURVES,
@@ -162,6 +164,12 @@ def test_few_customers_or_exits_give_words(colon):
     assert shown.loc[0, "left"] == "<10"
     assert shown.loc[0, "months_kept"] == HIDDEN
     assert "not shown" in str(keep_months(colon, control="Obs").say("Lev", min_cell=400))
+    trial = SimpleNamespace(id="t", name="The trial")
+    for least, is_told in ((10, True), (400, False)):
+        found = months_findings([(trial, keep_months(colon, control="Obs"))], {}, least)
+        assert [(one.value is not None, one.low is not None) for one in found] == 2 * [
+            (is_told, is_told)
+        ]
     alone = keep_months(small, control="small")
     assert list(alone.table) == COLUMNS
     assert alone.table.empty

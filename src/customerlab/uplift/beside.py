@@ -19,6 +19,7 @@ from customerlab.uplift.disappointed_texts import change_finding
 from customerlab.uplift.money import Money, price_effects
 from customerlab.uplift.money_texts import profit_finding
 from customerlab.uplift.months_kept import MonthsKept, keep_months
+from customerlab.uplift.parts_shown import few_stayed
 from customerlab.uplift.segments import Segments, compare_segments
 from customerlab.uplift.summing import sum_arms
 from customerlab.uplift.targets import prices
@@ -101,7 +102,8 @@ def months_findings(
     """Return ``uplift_tests.<trial>_<arm>_months_kept`` of each arm."""
     findings = []
     for trial, one in kept:
-        for row in one.table.to_dict("records"):
+        few = few_stayed(one.table, min_cell)
+        for row, hidden in zip(one.table.to_dict("records"), few, strict=True):
             text = say(
                 "{experiment}: {effect}",
                 experiment=trial.name,
@@ -109,7 +111,7 @@ def months_findings(
             )
             if trial.id in cautions:
                 text = say("{warning} {effect}", warning=cautions[trial.id], effect=text)
-            told = row["status"] != "not_enough_data" and row["why_not"] is None
+            told = row["status"] != "not_enough_data" and row["why_not"] is None and not hidden
             ends = (row["months_kept"], row["low"], row["high"]) if told else (None,) * 3
             findings.append(
                 Finding(
