@@ -85,7 +85,7 @@ _PARAMETERS = {
     "05_repurchase_drivers": "seed = 1\ninvalid_customers = {}\nrepurchase_drivers = {}",
     "99_summary": (
         'title = ""\nseed = 1\nsources = {}\ndata_cleaning = {}\ninvalid_customers = {}\n'
-        "churn_timing = {}\nrepurchase_drivers = {}"
+        "churn_timing = {}\nrepurchase_drivers = {}\nuplift_tests = {}"
     ),
 }
 
@@ -103,7 +103,7 @@ def write_notebook(root: Path, name: str, *, work: str = "", pause: float = 0) -
     """Write one tiny notebook; `work` goes before what it computes."""
     about = plan.named(name)
     last = _WORK[name].replace("{TABLES}", repr(about.tables))
-    last = last.replace("{BEFORE}", repr(about.after))
+    last = last.replace("{BEFORE}", repr([one for one in about.after if one in _WORK]))
     start = new_code_cell(_START.replace("{pause}", str(pause)))
     parameters = new_code_cell(_COMMON + _PARAMETERS[name], metadata={"tags": ["parameters"]})
     notebook = new_notebook(

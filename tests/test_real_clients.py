@@ -43,7 +43,7 @@ def customerlab(root: Path, *arguments: str) -> None:
 def has_every_page(root: Path, client: str, *lacking: str) -> bool:
     """Say whether each notebook but those has its page."""
     names = ["01_data_cleaning", "02_invalid_customers", "04_churn_timing"]
-    names += ["05_repurchase_drivers", "index"]
+    names += ["05_repurchase_drivers", "07_uplift_tests", "index"]
     pages = {name for name in names if (root / "reports" / client / f"{name}.html").is_file()}
     return pages == set(names) - set(lacking)
 
@@ -78,7 +78,7 @@ def test_online_retail_keeps_what_the_published_rule_keeps(project):
     # each demand is met in 95 % of the resamples, so all three in 85 % at least
     assert float(proposed.share_removed) >= 0.05 and proposed.met >= 0.85
     assert 0 < proposed.idle_months <= 8  # the data show no more before the landmark
-    lacking = ("04_churn_timing", "05_repurchase_drivers")
+    lacking = ("04_churn_timing", "05_repurchase_drivers", "07_uplift_tests")
     assert has_every_page(project, "online_retail", *lacking)
 
 
@@ -95,7 +95,8 @@ def test_telco_survives_as_published(project):
     for month, share in published.items():
         assert round(group[month], 4) == share, month
     # no transactions, no survey: nobody can tell what brings customers back
-    assert has_every_page(project, "telco", "02_invalid_customers", "05_repurchase_drivers")
+    lacking = ("02_invalid_customers", "05_repurchase_drivers", "07_uplift_tests")
+    assert has_every_page(project, "telco", *lacking)
 
 
 def test_berka_is_joined_and_its_birth_numbers_are_read(project):
@@ -134,7 +135,7 @@ def test_berka_is_joined_and_its_birth_numbers_are_read(project):
     assert said["invalid_customers.consensus_cut"]["value"] == "no common cut"
     assert said["invalid_customers.share_removed"]["value"] == 0
     assert said["invalid_customers.came_back"]["status"] == "not_enough_data"
-    assert has_every_page(project, "berka", "05_repurchase_drivers")
+    assert has_every_page(project, "berka", "05_repurchase_drivers", "07_uplift_tests")
 
 
 def test_complete_journey_has_its_households_baskets_and_sales(project):
@@ -151,3 +152,16 @@ def test_complete_journey_has_its_households_baskets_and_sales(project):
     assert said["value"] == "no common cut" and "Stores" in said["text"]
     assert "Mailing" not in said["text"]
     assert has_every_page(project, "complete_journey")
+    # its campaigns left nobody out by lot: hints at best, and the advice to hold some back
+    hints = [
+        one
+        for id_, one in findings(project, "complete_journey").items()
+        if id_.startswith("uplift_tests.observed")
+    ]
+    assert hints and {one["status"] for one in hints} <= {"weak", "not_enough_data"}
+    assert all(one["text"].startswith("This is not an experiment: nobody") for one in hints)
+    assert any("hold back" in one["text"] for one in hints)
+    effects = pd.read_csv(project / "reports/complete_journey/tables/effects.csv")
+    assert effects.empty
+    page = (project / "reports/complete_journey/07_uplift_tests.html").read_text()
+    assert "none of 24 campaigns left anyone out by lot" in page
