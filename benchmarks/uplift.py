@@ -52,6 +52,8 @@ ROOT = Path(__file__).parent.parent
 SCRIPT = Path(__file__).parent / "uplift_peers" / "ways.py"
 #: Largest difference from ours.
 TOLERANCE = 1e-9
+#: What the script ends with where there is not enough memory.
+OUT_OF_MEMORY = 3
 PIECE = 100_000
 EVERY = 0.02
 SEED = 20261122
@@ -163,7 +165,9 @@ def measure(way: Way, data: Path, *, minutes: float, most_mb: float) -> Measured
             process.wait()
             break
         time.sleep(EVERY)
-    if not stopped and process.returncode:
+    if process.returncode == OUT_OF_MEMORY:
+        stopped = "out of memory"
+    elif not stopped and process.returncode:
         stopped = f"failed with {process.returncode}"
     if stopped:
         return Measured(np.nan, np.nan, peak, pd.Series(dtype=float), stopped)

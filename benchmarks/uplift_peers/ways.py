@@ -25,6 +25,8 @@ ARMS = ["letter", "call"]
 #: Shares at which TOC is compared.
 SHARES = np.arange(1, 20) / 20
 MARGIN, COST = 30.0, 2.0
+#: The exit code where there is not enough memory.
+OUT_OF_MEMORY = 3
 
 Found = dict[str, float]
 #: What the clock runs on, and what of it is compared.
@@ -193,7 +195,11 @@ WAYS: dict[str, Callable[[Path], Parts]] = {
 def main() -> None:
     run, find = WAYS[sys.argv[1]](Path(sys.argv[2]))
     clock, cpu = time.perf_counter(), time.process_time()
-    result = run()
+    try:
+        result = run()
+    except MemoryError as error:  # asked for more than the machine has
+        print(error, file=sys.stderr)
+        raise SystemExit(OUT_OF_MEMORY) from error
     rows = [
         ("seconds", "all", time.perf_counter() - clock),
         ("cpu", "all", time.process_time() - cpu),
