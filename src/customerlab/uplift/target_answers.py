@@ -72,7 +72,8 @@ def target_findings(
                 status="weak" if asked else "not_enough_data",
             )
         ]
-        overall.append(said[1])
+        priced = [target for target in targets if target.money is not None]
+        overall.append(_none_pays(priced) if priced and best_arm(targets) is None else said[1])
     details = []
     for target, findings in zip(targets, each, strict=True):
         end = slug(target.trial.id, target.arm)
@@ -126,6 +127,21 @@ def _of_one(target: Target, min_cell: int) -> list[Finding]:
         Finding("uplift_tests.targeting_pays", text, value, n=n, status=status),
         Finding("uplift_tests.best_policy", lacking, n=n, status="not_enough_data"),
     ]
+
+
+def _none_pays(priced: Sequence[Target]) -> Finding:
+    """Return ``uplift_tests.best_policy`` where contact surely pays for none of several arms."""
+    text = say(
+        "For none of {arms:count} arms is it sure that contacting everybody pays, allowing for "
+        "their number: contact nobody, or test again with more customers.",
+        arms=len(priced),
+    )
+    known = [target for target in priced if not np.isnan(target.earns(1))]
+    if not known:
+        text = say("Not enough data to say for any arm whether contact pays.")
+    value = say("No contact surely pays") if known else None
+    status = "weak" if known else "not_enough_data"
+    return Finding("uplift_tests.best_policy", text, value, status=status)
 
 
 def _all_or_none(target: Target) -> Finding:
