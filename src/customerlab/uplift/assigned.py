@@ -103,6 +103,13 @@ def read_assignments(
     encoded, covariates, notes = encode_covariates(
         rows, names, _column_name, level_name, seen=assigned
     )
+    notes += [
+        say(
+            "{column} is taken as it stands today: that is right only if it does not change.",
+            column=name,
+        )
+        for name in own
+    ]
     segments = {f"of_{name}": encoded[name].cast("string") for name in settings.segments}
     encoded = keep(encoded.mutate(**segments))
     watched = None
