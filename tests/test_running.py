@@ -189,7 +189,7 @@ def test_error_that_can_be_mended_shows_its_message_only(project: Path) -> None:
 
 
 def test_second_run_of_the_same_client_is_refused(project: Path) -> None:
-    write_notebook(project, "99_summary", work="time.sleep(60)")
+    write_notebook(project, "99_summary", work="time.sleep(300)")
     first = start(project, "run", f"params/{CLIENT}.yaml")
     try:
         _wait_for(first, "Half-way")

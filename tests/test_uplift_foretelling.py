@@ -113,11 +113,11 @@ def test_a_budget_goes_to_those_moved_most(planted):
 
 def test_blocks_are_foretold_from_those_before_alone_and_the_seed_decides():
     pytest.importorskip("econml")
-    test = draw(300, 3)
+    test = draw(1_500, 3)
     one = foretell(test, folds=3)
     assert np.isnan(one.priority[one.fold == 0]).all()
     assert one.judged.sum() == (one.fold > 0).sum()
-    assert np.abs(np.bincount(one.fold) - 300 / 3).max() <= 2
+    assert np.abs(np.bincount(one.fold) - 1_500 / 3).max() <= 2
     # what happens in the last block changes neither order nor outcomes foretold of any judged one
     last = one.fold == 2
     other = test.about | {

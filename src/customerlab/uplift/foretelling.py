@@ -14,12 +14,14 @@ import numpy as np
 import pandas as pd
 import scipy
 
-from customerlab.churn.curves import SOME_EVENTS
 from customerlab.errors import CustomerlabError, nearest
 from customerlab.messages import Message, say
 from customerlab.uplift.doubly_robust import score_customers
 from customerlab.uplift.one_thread import one_thread
 
+#: Of fewer customers in an arm, or with the rarer outcome, nothing is learnt: the first of five
+#: blocks would teach by forty.
+FEWEST = 200
 #: The least part of the customers learnt from that shares a leaf of a tree.
 _LEAF = 0.05
 
@@ -186,13 +188,13 @@ def _why_not(x: np.ndarray, carried: int, n: int, called: Message | str) -> Mess
             'Install it with: pip install "customerlab[uplift]"',
             called=called,
         )
-    if carried < SOME_EVENTS:
+    if carried < FEWEST:
         return say(
             "Not enough data to learn who is moved more ({called}): of {n:customers} customers "
             "fewer than {least:count} are in one arm, or had the rarer outcome.",
             called=called,
             n=n,
-            least=SOME_EVENTS,
+            least=FEWEST,
         )
     if not (x.max(axis=0, initial=-np.inf) > x.min(axis=0, initial=np.inf)).any():
         return say(
