@@ -194,6 +194,19 @@ def test_amounts_of_nothing_are_left_out_of_the_spending():
     assert count_histories(each)["n"].sum() == 2
 
 
+def test_nobody_leaves_tables_with_all_columns():
+    days = hand_days([])
+    each = histories(days, LANDMARK, until=UNTIL)
+    counts, weeks = count_histories(each), count_weeks(days, LANDMARK, UNTIL)
+    names = ["frequency", "recency_days", "age_days", "recent", "later", "n", "monetary"]
+    assert counts.empty and list(counts) == names
+    assert list(count_spending(each)) == ["frequency", "n", "monetary", "log_monetary"]
+    assert weeks["later"].tolist() == [0] * 5
+    held = judge_holdout(counts, weeks)
+    assert held.status == "not_enough_data" and held.by_frequency.empty
+    assert fit_gamma_gamma(count_spending(each)).status == "not_enough_data"
+
+
 # --- customers who tell little
 
 CASES = {
@@ -204,6 +217,34 @@ CASES = {
     "all alike": ([3], [100], [120], [500]),
     "nobody stops": ([3, 4, 5], [119, 120, 120], [120, 120, 120], [50, 60, 50]),
 }
+
+
+def test_customers_who_never_stop_are_fitted_without_stopping():
+    """Against scipy's negative binomial, and with the planted numbers in the intervals."""
+    rng = np.random.default_rng(2)
+    rate, age = rng.gamma(0.8, 1 / 5.0, 2000), rng.uniform(10, 60, 2000)
+    times = rng.poisson(rate * age)
+    last = np.where(times > 0, age * rng.beta(np.maximum(times, 1), 1), 0)
+    counts = pd.DataFrame({"frequency": times, "recency_days": 7 * last, "age_days": 7 * age})
+    model = fit_bgnbd(counts.assign(n=1))
+    assert model.status == "supported" and str(model.text).startswith("Customers are not seen to")
+    table = model.table.set_index("parameter")
+    for name, true in {"r": 0.8, "alpha": 5, "purchases_per_week": 0.16}.items():
+        assert table.low[name] < true < table.high[name]
+    assert table.loc[["a", "b", "stop_chance"], ["estimate", "low", "high"]].isna().all(axis=None)
+
+    def minus(log):
+        r, alpha = np.exp(log)
+        return -scipy.stats.nbinom.logpmf(times, r, alpha / (alpha + age)).sum()
+
+    theirs = scipy.optimize.minimize(minus, [0, 1], method="Nelder-Mead", tol=1e-9)
+    assert model.parameters[:2] == pytest.approx(np.exp(theirs.x), rel=1e-6)
+    # the times of purchases are evenly spread over the age, whatever their number
+    spread = times @ np.log(age) - scipy.special.gammaln(times + 1).sum()
+    assert model.log_likelihood + spread == pytest.approx(-theirs.fun, rel=1e-9)
+    # they go on as they did: by the gamma distribution of the rate, given the past
+    onward = (model.parameters[0] + times) / (model.parameters[1] + age) * 20
+    assert expected_purchases(model.parameters, counts, 20) == pytest.approx(onward, rel=1e-9)
 
 
 @pytest.mark.parametrize("case", CASES)

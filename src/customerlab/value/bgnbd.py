@@ -14,7 +14,7 @@ Times are weeks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ from scipy.special import gammaln, psi
 from customerlab.churn.curves import FEW_EVENTS, status_of
 from customerlab.findings import Status
 from customerlab.messages import Message, say
-from customerlab.value.climbing import climb, spread_of
+from customerlab.value.climbing import Maximum, climb, spread_of
 from customerlab.value.foretelling import WEEK, arrays_of, chance_alive
 
 #: Names of the parameters, as in the paper.
@@ -31,6 +31,12 @@ PARAMETERS = ("r", "alpha", "a", "b")
 
 #: What is written of every model: :attr:`BgNbd.table` and that of the gamma-gamma model.
 COLUMNS = ("model", "parameter", "estimate", "low", "high")
+
+#: a and b of customers who never stop: as good as none, and b then does not matter.
+_NEVER = (1e-12, 2.0)
+
+#: A gain in log-likelihood as small as this is none.
+_SAME = 0.05
 
 _Z = 1.959963984540054
 
@@ -45,7 +51,7 @@ class BgNbd:
         r, alpha (weeks), a, b; missing where nothing was fitted.
     covariance : ndarray, shape (4, 4)
         Of their logarithms, from the observed information; missing where there is no inner
-        maximum.
+        maximum. Where nobody is seen to stop, a is next to 0 and only r and alpha are estimated.
     log_likelihood : float
     customers, repeaters : int
     status : {"supported", "weak", "not_enough_data"}
@@ -53,7 +59,7 @@ class BgNbd:
     table : DataFrame
         ``model``, ``parameter``, ``estimate``, ``low``, ``high`` (95 %): the four, and what they
         mean: ``purchases_per_week`` of a customer who has not stopped (r / alpha), and
-        ``stop_chance`` after a purchase (a / (a + b)).
+        ``stop_chance`` after a purchase (a / (a + b)). Missing where nobody is seen to stop.
     text : Message
     """
 
@@ -144,7 +150,15 @@ def fit_bgnbd(counts: pd.DataFrame) -> BgNbd:
     often = max(float(n @ x / n.sum()), 1e-3)
     starts = [np.array([1, usual / often, 1, 2.5]), np.array([0.3, usual / often / 3, 0.3, 3])]
     top = climb(lambda p: _likelihood(p, x, last, age, n), starts, n.sum())
-    if top.inner:
+    steady = top if top.inner else _without_stopping(starts, x, last, age, n)
+    if steady.inner and not top.inner and steady.log_likelihood >= top.log_likelihood - _SAME:
+        text = say(
+            "Customers are not seen to stop buying: what is foretold is that they all go on, each "
+            "at the rate so far, about {rate:number2} times in four weeks.",
+            rate=4 * steady.parameters[0] / steady.parameters[1],
+        )
+        top = steady
+    elif top.inner:
         text = say(
             "A customer who has not stopped buys about {rate:number2} times in four weeks, and "
             "stops for good after a purchase with a chance of {stop:percent}.",
@@ -164,6 +178,21 @@ def fit_bgnbd(counts: pd.DataFrame) -> BgNbd:
     )
 
 
+def _without_stopping(
+    starts: list[np.ndarray], x: np.ndarray, last: np.ndarray, age: np.ndarray, n: np.ndarray
+) -> Maximum:
+    """Fit only how often customers buy: Ehrenberg's (1959) negative binomial model."""
+
+    def likelihood(p: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slopes = _likelihood(np.array([*p, *_NEVER]), x, last, age, n)
+        return value, slopes[:2]
+
+    top = climb(likelihood, [start[:2] for start in starts], n.sum())
+    covariance = np.zeros((4, 4))
+    covariance[:2, :2] = top.covariance
+    return replace(top, parameters=np.array([*top.parameters, *_NEVER]), covariance=covariance)
+
+
 def _tabulate(parameters: np.ndarray, covariance: np.ndarray) -> pd.DataFrame:
     def told(p: np.ndarray) -> np.ndarray:
         return np.array([*np.log(p), np.log(p[0] / p[1]), np.log(p[2] / p[3])])
@@ -177,4 +206,8 @@ def _tabulate(parameters: np.ndarray, covariance: np.ndarray) -> pd.DataFrame:
         if name == "stop_chance":
             ends = ends / (1 + ends)
         rows.append(("bg_nbd", name, *ends.tolist()))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    if parameters[2] == _NEVER[0]:
+        still = table["parameter"].isin(["a", "b", "stop_chance"])
+        table.loc[still, ["estimate", "low", "high"]] = np.nan
+    return table

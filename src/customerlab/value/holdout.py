@@ -92,10 +92,10 @@ class HoldOut:
         told = {"off": abs(off), "low": low, "high": high}
         if abs(off) <= RIGHT or low <= 0 <= high:
             text = say(
-                "What it foretold at the landmark was {off:percent} off what was bought after it, "
-                "in a range of {low:percent} to {high:percent}: near enough, or no more than "
+                "What it foretold at the landmark differs by {off:percent} ({low:percent} to "
+                "{high:percent}) from what was bought after it: near enough, or no more than "
                 "chance.",
-                **told,
+                **told | {"off": off},
             )
             return better, Check(name, True, text, about)
         if off > 0:
