@@ -47,7 +47,7 @@ def climb(
     starts: list[np.ndarray],
     n: float,
 ) -> Maximum:
-    """Find the highest point from several starts, by L-BFGS-B and then Newton's steps.
+    """Find the highest point by L-BFGS-B and then Newton's steps.
 
     Parameters
     ----------
@@ -55,31 +55,36 @@ def climb(
         Takes positive parameters, shape (k,), and returns the log-likelihood and its gradient in
         them.
     starts : list of ndarray, shape (k,)
-        Of the same order of magnitude as the answer; the first is the centre of the search.
+        Of the same order of magnitude as the answer; the first is the centre of the search, the
+        others are used where it leads to no inner maximum.
     n : float
         Customers: by which the likelihood is divided while it is searched.
     """
     centre = np.log(starts[0])
-    bounds = list(zip(centre - REACH, centre + REACH, strict=True))
 
     def downhill(log: np.ndarray) -> tuple[float, np.ndarray]:
         parameters = np.exp(log)
         value, gradient = likelihood(parameters)
         return -value / n, -gradient * parameters / n
 
+    ends = []
+    for start in starts:
+        ends.append(_climb_from(np.log(start), centre, downhill, n))
+        if ends[-1].inner:
+            return ends[-1]
+    return max(ends, key=lambda end: end.log_likelihood)
+
+
+def _climb_from(log: np.ndarray, centre: np.ndarray, downhill: Callable, n: float) -> Maximum:
+    bounds = list(zip(centre - REACH, centre + REACH, strict=True))
     tight = {"maxiter": 1000, "ftol": 1e-15, "gtol": 1e-9}
-    found = [
-        scipy.optimize.minimize(
-            downhill, np.log(start), jac=True, method="L-BFGS-B", bounds=bounds, options=tight
-        )
-        for start in starts
-    ]
-    best = min(found, key=lambda one: one.fun)
-    log = np.asarray(best.x)
-    inside = bool((np.abs(log - centre) < REACH - _NEAR_END).all())
-    if inside:
+    found = scipy.optimize.minimize(
+        downhill, log, jac=True, method="L-BFGS-B", bounds=bounds, options=tight
+    )
+    log = np.asarray(found.x)
+    if (np.abs(log - centre) < REACH - _NEAR_END).all():
         log = _newton(downhill, log)
-        inside = bool((np.abs(log - centre) < REACH - _NEAR_END).all())
+    inside = bool((np.abs(log - centre) < REACH - _NEAR_END).all())
     value, gradient = downhill(log)
     covariance = np.full((len(log), len(log)), np.nan)
     if inside and np.abs(gradient).max() < 1e-7:
