@@ -38,6 +38,7 @@ ORDER = [
     "retention",
     "drivers",
     "uplift",
+    "value",
     "page",
     "plots",
     "report",

@@ -1,0 +1,1 @@
+"""What customers are worth: who buys again, how often, and for how much."""
