@@ -1,0 +1,1 @@
+"""What customers are worth, to whom money goes first, and what they hold elsewhere."""
