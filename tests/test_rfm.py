@@ -7,7 +7,9 @@ import datetime as dt
 import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import csv
 from statsmodels.stats.proportion import proportion_confint
 
 from customerlab.errors import CustomerlabError
@@ -62,9 +64,12 @@ def test_online_retail_as_pandas_reads_it(shared_data):
     path = shared_data / "online_retail" / "online_retail.csv.gz"
     if not path.is_file():
         pytest.skip("Online Retail is not on this machine")
-    named = {"InvoiceNo": str, "CustomerID": str}
-    columns = ["InvoiceNo", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID"]
-    raw = pd.read_csv(path, dtype=named, usecols=columns, parse_dates=["InvoiceDate"])
+    types = {"InvoiceNo": pa.string(), "Quantity": pa.int64(), "InvoiceDate": pa.timestamp("us")}
+    types |= {"UnitPrice": pa.decimal128(18, 4), "CustomerID": pa.string()}
+    options = {"column_types": types, "include_columns": list(types), "strings_can_be_null": True}
+    file = csv.read_csv(path, convert_options=csv.ConvertOptions(**options))
+    price = file["UnitPrice"].cast("float64")
+    raw = file.drop_columns("UnitPrice").append_column("UnitPrice", price).to_pandas()
     raw = raw[
         raw["CustomerID"].notna()
         & ~raw["InvoiceNo"].str.startswith("C")
@@ -91,18 +96,17 @@ def test_online_retail_as_pandas_reads_it(shared_data):
     both = -(-(plain["f"] + plain["m"]) // 2)
     plain["segment"] = [GRID[r][fm - 1] for r, fm in zip(plain["r"], both, strict=True)]
 
-    table = ibis.memtable(
-        pd.DataFrame(
-            {
-                "customer_id": raw["CustomerID"],
-                "occurred_at": raw["InvoiceDate"],
-                "order_id": raw["InvoiceNo"],
-                "mills": raw["mills"],
-            }
-        )
+    t = ibis.memtable(file)
+    t = t.filter(
+        t.CustomerID.notnull(), ~t.InvoiceNo.startswith("C"), t.Quantity > 0, t.UnitPrice > 0
     )
-    amount = (table.mills.cast("decimal(18, 4)") / 1000).cast("decimal(18, 4)")
-    ours = score_rfm({"transactions": table.mutate(amount=amount).drop("mills")}, day)
+    t = t.select(
+        customer_id="CustomerID",
+        occurred_at="InvoiceDate",
+        order_id="InvoiceNo",
+        amount=(t.UnitPrice * t.Quantity).cast("decimal(18, 4)"),
+    )
+    ours = score_rfm({"transactions": t}, day)
     ours = ours.to_pandas().set_index("customer_id").sort_index()
     assert ours["monetary"].astype(float).sum() == pytest.approx(8_911_407.904)
     ours["monetary"] = (ours["monetary"] * 1000).astype("int64")
@@ -221,13 +225,17 @@ def busy() -> dict:
                 day = pd.Timestamp(2023, 7, 1) + pd.DateOffset(
                     months=month, days=int(rng.integers(28))
                 )
-                lines.append((f"c{i:03}", day, int(rng.integers(5, 50)), f"{i}-{month:%Y%m}"))
+                lines.append((f"c{i:03}", day, int(rng.integers(5, 50)), f"{i}-{month}"))
     return shop(lines, [f"c{i:03}" for i in range(500)])
 
 
-def test_segments_add_up_and_rates_are_those_of_the_rows(busy):
+@pytest.fixture(scope="module")
+def scored(busy):
+    return score_rfm(busy, DAY, months=12).cache()
+
+
+def test_segments_add_up_and_rates_are_those_of_the_rows(busy, scored):
     """Oracle: the same by pandas from the scored rows; Wilson's interval of statsmodels."""
-    scored = score_rfm(busy, DAY, months=12)
     seen = observe_segments(busy, scored, DAY, months=12)
     table, rows = seen.table.set_index("segment"), scored.to_pandas()
     assert table["customers"].sum() == len(rows) == 500
@@ -258,9 +266,9 @@ def test_what_is_known_later_changes_no_score(busy):
         score_and_follow(busy, DAY, DAY)
 
 
-def test_movement_by_hand_and_masked(busy):
+def test_movement_by_hand_and_masked(busy, scored):
     since = dt.date(2024, 6, 30)
-    then, now = score_rfm(busy, since, months=12), score_rfm(busy, DAY, months=12)
+    then, now = score_rfm(busy, since, months=12).cache(), scored
     flow = follow_segments(then, now, since=since, day=DAY)
     names = [t.to_pandas().set_index("customer_id")["segment"] for t in (then, now)]
     plain = pd.crosstab(*names)
@@ -278,7 +286,7 @@ def test_movement_by_hand_and_masked(busy):
     n, there = flow.moved("keep", "keep")
     assert stayed.value == there / n
     assert stayed.low < stayed.value < stayed.high
-    nobody = score_rfm(shop([], []), DAY)
+    nobody = scored.filter(ibis._.r > 5)
     empty = follow_segments(nobody, nobody, since=since, day=DAY)
     assert flow_to_show(empty, 10).columns.tolist() == flow.table.columns.tolist()
     assert {f.status for f in flow_findings(empty)} == {"not_enough_data"}
@@ -291,11 +299,10 @@ def test_a_new_customer_came_from_nowhere():
     assert flow.table["then"].tolist() == ["hibernating", "joined"]
 
 
-def test_actions_keep_a_control_and_spend_nothing_on_low_value(busy):
+def test_actions_keep_a_control_and_spend_nothing_on_low_value(scored):
     assert set(ACTION_OF) == set(SEGMENTS)
     assert set(ACTION_OF.values()) == set(ACTIONS)
     assert {name for row in GRID.values() for name in row} | {REGISTERED, LAPSED} == set(SEGMENTS)
-    scored = score_rfm(busy, DAY, months=12)
     asked = propose_actions(scored, seed=3, control=0.2).to_pandas()
     segments = scored.to_pandas().set_index("customer_id")["segment"]
     assert set(asked["customer_id"]) == set(segments[segments.map(ACTION_OF) != "spare"].index)

@@ -131,14 +131,35 @@ def compare_cuts(learn: ir.Table, judge: ir.Table, *, seed: int) -> Comparison:
     if few or whole <= 0:
         return Comparison(cuts, *(np.nan,) * 5, n, buyers, "unknown")
     chosen = [_chosen(*counted, kind) for kind in ("p", "d")]
-    spend, squares = (counted[1][name].to_numpy(dtype=float) for name in ("spend", "squares"))
-    fifths, learnt = (float(spend @ one) / whole for one in chosen)
-    gap = chosen[1] - chosen[0]
-    # a ratio of sums over customers: its variance is that of the sum of spend * (gap - ratio)
-    error = float(np.sqrt(squares @ (gap - (learnt - fifths)) ** 2)) / whole
-    low, high = learnt - fifths - 1.96 * error, learnt - fifths + 1.96 * error
+    sums = [counted[1][name].to_numpy(dtype=float) for name in ("spend", "squares")]
+    fifths, learnt, low, high = difference_found(*sums, *chosen)
     better = "learnt" if low > 0 else "fifths" if high < 0 else "neither"
     return Comparison(cuts, fifths, learnt, learnt - fifths, low, high, n, buyers, better)
+
+
+def difference_found(
+    spend: np.ndarray, squares: np.ndarray, one: np.ndarray, other: np.ndarray
+) -> tuple[float, float, float, float]:
+    """Return the share of the spend that two choices of customers find, and their difference.
+
+    Parameters
+    ----------
+    spend, squares : ndarray of shape (cells,)
+        Sums over the customers of a cell, of their spend and of its squares.
+    one, other : ndarray of shape (cells,)
+        Which part of each cell is chosen, 0 to 1.
+
+    Returns
+    -------
+    one, other, low, high : float
+        Shares, and the 95 % interval of `other` less `one`: a ratio of sums over customers, by
+        the delta method.
+    """
+    whole = spend.sum()
+    first, second = float(spend @ one) / whole, float(spend @ other) / whole
+    off = other - one - (second - first)
+    error = 1.96 * float(np.sqrt(squares @ off**2)) / whole
+    return first, second, second - first - error, second - first + error
 
 
 def learn_cuts(followed: ir.Table, *, seed: int) -> dict[str, tuple[float, ...]]:

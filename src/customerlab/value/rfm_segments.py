@@ -42,15 +42,15 @@ class Segments:
         of nothing, or of a total that is not above 0, are missing.
     day, landmark : date
     next_months : int
-    distinct : dict of str to int
-        How many different scores each of ``r``, ``f``, ``m`` has.
+    varies : dict of str to bool
+        Whether buyers differ in each of ``r``, ``f``, ``m``.
     """
 
     table: pd.DataFrame
     day: dt.date
     landmark: dt.date
     next_months: int
-    distinct: Mapping[str, int]
+    varies: Mapping[str, bool]
 
     @property
     def text(self) -> Message:
@@ -92,6 +92,8 @@ def describe_segments(
         spend=scored.monetary.sum().cast("float64"),
         margin=scored.margin.sum().cast("float64"),
         orders=scored.frequency.sum(),
+        **{f"{name}_min": scored[name].min() for name in MEASURES},
+        **{f"{name}_max": scored[name].max() for name in MEASURES},
     )
     then = followed.group_by("segment").aggregate(
         next_n=followed.count(), again=followed.bought_next.cast("int64").sum()
@@ -109,10 +111,10 @@ def describe_segments(
     table["spend_per_customer"] = _parts(table["spend"], table["customers"])
     table[["next_rate", "next_low", "next_high"]] = _wilson(table["again"], table["next_n"])
     table["status"] = [status_of(n) for n in table["next_n"]]
-    scores = scored.aggregate(**{name: scored[name].nunique() for name in MEASURES})
-    distinct = scores.to_pandas().iloc[0]
-    found = {name: int(distinct[name]) for name in MEASURES}
-    return Segments(table[COLUMNS], day, landmark, next_months, found)
+    varies = {
+        name: bool(table[f"{name}_max"].max() > table[f"{name}_min"].min()) for name in MEASURES
+    }
+    return Segments(table[COLUMNS], day, landmark, next_months, varies)
 
 
 def observe_segments(
@@ -215,7 +217,7 @@ def _say(action: str, months: int, rows: pd.DataFrame, facts: dict) -> Message:
 
 def check_segments(segments: Segments) -> Check:
     """Check that recency, frequency and money each tell buyers apart."""
-    alike = [_MEASURES[name] for name, scores in segments.distinct.items() if scores < 2]
+    alike = [_MEASURES[name] for name, differ in segments.varies.items() if not differ]
     name, weakens = say("RFM tells customers apart"), ("customer_value.",)
     if not segments.table["orders"].sum():
         return Check(name, None, say("Nobody has bought anything."), weakens)

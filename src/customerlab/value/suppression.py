@@ -161,17 +161,17 @@ def _line(everyone: int, paid: int, tested: float) -> tuple[int, float]:
     The draw is a lot for each customer: its number varies, so that three standard errors are kept
     back for it, and the budget holds (but for one draw in a thousand).
     """
-    if paid >= everyone:
-        return everyone, 0.0
-    share = min(tested, paid / 2 / everyone)
-    chosen = paid
-    while chosen > 0 and share > 0:
+    if paid >= everyone or not tested:
+        return min(paid, everyone), 0.0
+    z = NormalDist().inv_cdf(0.999)
+    # at most half of the budget: the mean drawn and z standard errors, x + z sqrt(x) = paid / 2
+    root = (math.sqrt(z * z + 2 * paid) - z) / 2
+    share = min(tested, root * root / everyone)
+    chosen, short = paid, 1.0
+    while chosen > 0 and short > 0:
         mean = share * (everyone - chosen)
-        spare = NormalDist().inv_cdf(0.999) * math.sqrt(mean * (1 - share))
-        short = chosen + mean + spare - paid
-        if short <= 0:
-            break
-        chosen = max(0, chosen - max(1, math.floor(short)))
+        short = chosen + mean + z * math.sqrt(mean) - paid
+        chosen -= min(chosen, math.ceil(short)) if short > 0 else 0
     return chosen, share
 
 
