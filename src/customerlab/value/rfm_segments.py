@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from customerlab.calendar_months import months_before
-from customerlab.churn.curves import status_of
+from customerlab.churn.curves import FEW_EVENTS, status_of
 from customerlab.findings import STATUSES, Check, Finding
 from customerlab.messages import Message, listed, say
 from customerlab.privacy import mask_counts
@@ -61,6 +61,10 @@ class Segments:
         buyers = table.loc[table["orders"] > 0]
         if buyers.empty:
             return say("Nobody has bought anything yet: there is nothing to rank customers by.")
+        # of fewer, the money tells of each
+        buyers = buyers[buyers["customers"] >= FEW_EVENTS]
+        if buyers.empty or not buyers["spend_share"].notna().any():
+            return say("Too few customers have bought to compare segments.")
         top = buyers.loc[buyers["spend"].idxmax()]
         return say(
             "Most money comes from the segment “{segment}”: {customers:customers} customers "
@@ -90,7 +94,7 @@ def describe_segments(
     now = scored.group_by("segment").aggregate(
         customers=scored.count(),
         spend=scored.monetary.sum().cast("float64"),
-        margin=scored.margin.sum().cast("float64"),
+        margin=scored.margin.cast("decimal(38, 9)").sum().cast("float64"),
         orders=scored.frequency.sum(),
         **{f"{name}_min": scored[name].min() for name in MEASURES},
         **{f"{name}_max": scored[name].max() for name in MEASURES},
