@@ -1,1 +1,1 @@
-"""What customers are worth: who buys again, how often, and for how much."""
+"""What a customer is worth: how recent, how often, how much; what is to come; what lies elsewhere."""
