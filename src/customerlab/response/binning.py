@@ -6,6 +6,7 @@ Navas-Palencia (2020), Optimal binning: mathematical programming formulation, ar
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -175,13 +176,10 @@ def _ranges(edges: np.ndarray, times: bool) -> list[Message]:
         first = say("until {high:date}", high=ends[0])
         middle = [
             say("after {low:date}, until {high:date}", low=low, high=high)
-            for low, high in zip(ends[:-1], ends[1:], strict=True)
+            for low, high in pairwise(ends)
         ]
         return [first, *middle, say("after {low:date}", low=ends[-1])]
     ends = [np.format_float_positional(one, trim="-") for one in edges]  # no digit more or less
     first = say("up to {high}", high=ends[0])
-    middle = [
-        say("above {low}, up to {high}", low=low, high=high)
-        for low, high in zip(ends[:-1], ends[1:], strict=True)
-    ]
+    middle = [say("above {low}, up to {high}", low=low, high=high) for low, high in pairwise(ends)]
     return [first, *middle, say("above {low}", low=ends[-1])]

@@ -15,7 +15,7 @@ from customerlab.features import UNKNOWN
 from customerlab.findings import Finding, Status
 from customerlab.messages import Message, say
 from customerlab.response.columns import as_numbers, is_number
-from customerlab.response.judged import compare_auc
+from customerlab.response.judged import auc_parts, compare_auc
 from customerlab.uplift.one_thread import one_thread
 
 #: The models, in words.
@@ -80,8 +80,8 @@ def fit_boosted(features: pd.DataFrame, responded: np.ndarray) -> Boosted:
     texts = [False] * len(numbers) + [True] * len(levels)
     # small trees in large leaves: chances that are too sure cost more than those too cautious
     model = HistGradientBoostingClassifier(
-        learning_rate=0.08,
-        max_iter=80,
+        learning_rate=0.15,
+        max_iter=40,
         max_leaf_nodes=8,
         min_samples_leaf=50,
         early_stopping=False,
@@ -164,7 +164,7 @@ def choose_model(
     if status == "not_enough_data":
         return Choice(pd.DataFrame(columns=columns), "scorecard", len(y), status)
     gained, low, high = compare_auc(y, other, one, whom)
-    none = compare_auc(y, one, np.zeros(len(y)), whom)[0] + 0.5
+    none = auc_parts(y, one)[0]
     loss = [_loss(y, p) for p in (one, other)]
     who = np.arange(len(y)) if whom is None else pd.factorize(whom)[0]
     more = (loss[1] - loss[0]).mean()
@@ -201,8 +201,8 @@ def tell_choice(choice: Choice) -> Finding:
         )
     else:
         text = say(
-            "The scorecard is used, which a branch can add up by hand: boosted trees are not surely "
-            "better on contacts that neither had seen (difference in pairs ranked right "
+            "The scorecard is used, which a branch can add up by hand: boosted trees are not "
+            "surely better on contacts that neither had seen (difference in pairs ranked right "
             "{gained:percent2}, 95 % interval {low:percent2} to {high:percent2}).",
             **ends,
         )

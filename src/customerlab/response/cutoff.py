@@ -179,12 +179,12 @@ def best_cutoff(
     rows += [("best", at)]
     if own is not None:  # from its cut-off on until the contacts are used up
         rows += [("own", max(own, _line(smooth, room)))]
-    count = _Counted(y, p, who, contact_cost, margin, scale, repeats)
+    count = _Counted(y, p, who, contact_cost, margin, scale, repeats, room)
     rules = [count.rule(name, cut, at) for name, cut in rows]
     if room < 1:
         rules.insert(0, count.by_lot(room, at))
-    below = p < at
-    responders, m = float(y[below].sum()), int(below.sum())
+    below = 1 - count.chosen(at)
+    responders, m = float(y @ below), float(below.sum())
     ends = wilson(responders, m, repeats) if m else (0.0, 0.0)
     return Cutoff(
         cutoff=at,
@@ -192,8 +192,8 @@ def best_cutoff(
         high=max(float(high), at),
         flat_low=flat[0],
         flat_high=flat[1],
-        share=float((~below).mean()),
-        full=free < at,
+        share=float(1 - below.mean()),
+        full=float((p >= free).mean()) > 1 - below.mean() + 1e-12,
         curve=_curve(count, smooth, ratio),
         rules=pd.DataFrame(rules, columns=RULE_COLUMNS),
         saved=contact_cost * m * scale,
@@ -241,10 +241,10 @@ def cutoff_by_cost(
     rows = []
     for ratio in ratios:
         at, _ = _best(smooth.chance, smooth.n, smooth.at(smooth.chance), ratio, room)
-        chosen = p >= at
-        profit = (y[chosen] - ratio).sum() / n
+        chosen = _Counted(y, p, np.arange(n), ratio, 1.0, 1.0, 1.0, room).chosen(at)
+        profit = chosen @ (y - ratio) / n
         simple = max(0.0, room * (events / n - ratio))
-        rows.append((ratio, at, chosen.mean(), y[chosen].sum() / events, profit - simple))
+        rows.append((ratio, at, chosen.mean(), chosen @ y / events, profit - simple))
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -271,11 +271,13 @@ def _best(
 ) -> tuple[float, tuple[float, float]]:
     """Return the best cut-off, and the ends of those about as good.
 
-    `chance` rises; at most the share `room` of the customers is contacted.
+    `chance` rises; at most the share `room` of the customers is contacted, the last of them drawn
+    by lot from those alike.
     """
-    gain = (n * (rate - ratio))[::-1].cumsum()
-    falling, share = chance[::-1], n[::-1].cumsum() / n.sum()
-    gain = np.where(share <= room + 1e-12, gain, -np.inf)
+    falling, sizes = chance[::-1], n[::-1]
+    made = _made(sizes, room)
+    gain = (made * (rate[::-1] - ratio)).cumsum()
+    gain[made == 0] = -np.inf
     best = int(gain.argmax())
     if gain[best] <= 0:
         return np.inf, (np.inf, np.inf)
@@ -283,10 +285,14 @@ def _best(
     return float(falling[best]), (float(about.min()), float(about.max()))
 
 
+def _made(sizes: np.ndarray, room: float) -> np.ndarray:
+    """Return how many of each group are contacted if the first are, until the room is used up."""
+    return np.clip(room * sizes.sum() - (sizes.cumsum() - sizes), 0, sizes)
+
+
 def _line(smooth: Smooth, room: float) -> float:
-    """Return the least cut-off with at most the share `room` of the customers."""
-    fits = smooth.n[::-1].cumsum() / smooth.n.sum() <= room + 1e-12
-    return float(smooth.chance[::-1][fits].min(initial=np.inf))
+    """Return the least cut-off that there is room for."""
+    return float(smooth.chance[::-1][_made(smooth.n[::-1], room) > 0].min(initial=np.inf))
 
 
 @dataclass(frozen=True)
@@ -300,6 +306,13 @@ class _Counted:
     margin: float
     scale: float
     repeats: float
+    room: float
+
+    def chosen(self, cut: float) -> np.ndarray:
+        """Return each one's chance to be contacted; those at the cut-off draw lots for room."""
+        n, above, alike = len(self.p), (self.p > cut).sum(), (self.p == cut).sum()
+        part = np.clip((self.room * n - above) / alike, 0, 1) if alike else 0.0
+        return (self.p > cut) + part * (self.p == cut)
 
     @cached_property
     def alone(self) -> bool:
@@ -318,7 +331,7 @@ class _Counted:
 
     def rule(self, name: str, cut: float, best: float) -> tuple[object, ...]:
         """Return the row of a cut-off."""
-        return self._row(name, cut, (self.p >= cut).astype(float), best)
+        return self._row(name, cut, self.chosen(cut), best)
 
     def by_lot(self, room: float, best: float) -> tuple[object, ...]:
         """Each contact counts for as much as its chance to be drawn."""
@@ -326,7 +339,7 @@ class _Counted:
 
     def _row(self, name: str, cut: float, chosen: np.ndarray, best: float) -> tuple[object, ...]:
         contacts, responses = chosen.sum(), chosen @ self.y
-        behind = self.total(self.each(self.p >= best) - self.each(chosen))
+        behind = self.total(self.each(self.chosen(best)) - self.each(chosen))
         per = (np.nan,) * 3
         if contacts and responses:
             low, high = wilson(responses, contacts, self.repeats)
@@ -344,8 +357,10 @@ def _curve(count: _Counted, smooth: Smooth, ratio: float) -> pd.DataFrame:
     wanted = np.arange(1, _POINTS + 1) / _POINTS
     at = np.unique(np.minimum(np.searchsorted(share, wanted - 1e-12), len(share) - 1))
     rows = [
-        (share[i], falling[i], share[i] * len(count.y) * count.scale, gain[i])
-        + count.total(count.each(count.p >= falling[i]))
+        (
+            *(share[i], falling[i], share[i] * len(count.y) * count.scale, gain[i]),
+            *count.total(count.each(count.p >= falling[i])),
+        )
         for i in at
     ]
     return pd.DataFrame(rows, columns=CURVE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -66,8 +68,8 @@ def _to_step(amounts: pd.Series, step: float) -> pd.Series:
     return (amounts.astype(float) / step).round() * step
 
 
-def tell_cutoff(cutoff: Cutoff) -> tuple[Finding, ...]:
-    """Return what the bank is told about its cut-off.
+def tell_cutoff(cutoff: Cutoff, min_cell: int) -> tuple[Finding, ...]:
+    """Return what the bank is told about its cut-off, in money rounded as in the table.
 
     ``response_model.cutoff``, ``response_model.saved``, ``response_model.cost_per_response`` and,
     where the bank has set a cut-off, ``response_model.own_cutoff`` (what that costs).
@@ -79,7 +81,8 @@ def tell_cutoff(cutoff: Cutoff) -> tuple[Finding, ...]:
             Finding(f"response_model.{name}", text, unit=unit, n=cutoff.n, status=cutoff.status)
             for name, unit in names.items()
         )
-    found = [_tell_line(cutoff), _tell_saved(cutoff), _tell_cost(cutoff)]
+    cutoff = _rounded(cutoff, min_cell)
+    found = [_tell_line(cutoff), _tell_saved(cutoff), _tell_cost(cutoff, min_cell)]
     if (cutoff.rules["rule"] == "own").any():
         row = cutoff.rule("own")
         text = say(
@@ -105,6 +108,15 @@ def tell_cutoff(cutoff: Cutoff) -> tuple[Finding, ...]:
             )
         found.append(_finding(cutoff, "own_cutoff", text, row, "behind"))
     return tuple(found)
+
+
+def _rounded(cutoff: Cutoff, min_cell: int) -> Cutoff:
+    """Return it with money in steps of what `min_cell` responses bring: none tells of few."""
+    step = max(cutoff.margin, cutoff.contact_cost) * min_cell
+    whole = {c: _to_step(cutoff.rules[c], step) for c in _MONEY}
+    names = ("saved", "lost", "lost_low", "lost_high")
+    sums = {name: round(getattr(cutoff, name) / step) * step for name in names}
+    return replace(cutoff, rules=cutoff.rules.assign(**whole), **sums)
 
 
 def _tell_line(cutoff: Cutoff) -> Finding:
@@ -159,8 +171,8 @@ def _tell_saved(cutoff: Cutoff) -> Finding:
     net = cutoff.saved - cutoff.lost
     ends = (net, cutoff.saved - cutoff.lost_high, cutoff.saved - cutoff.lost_low)
     text = say(
-        "Not contacting those below saves {saved:money} and loses {lost:money} of margin from those "
-        "who would have responded: {net:money} more is left.",
+        "Not contacting those below saves {saved:money} and loses {lost:money} of margin from "
+        "those who would have responded: {net:money} more is left.",
         saved=cutoff.saved,
         lost=cutoff.lost,
         net=net,
@@ -178,15 +190,24 @@ def _tell_saved(cutoff: Cutoff) -> Finding:
     return Finding("response_model.saved", text, *ends, "money", cutoff.n, cutoff.status)
 
 
-def _tell_cost(cutoff: Cutoff) -> Finding:
+def _tell_cost(cutoff: Cutoff, min_cell: int) -> Finding:
     best, before = cutoff.rule("best"), cutoff.rules.iloc[0]
     text = say(
-        "A response costs {after:money} of contacts from the cut-off on, and {before:money} without "
-        "a choice of customers.",
+        "A response costs {after:money} of contacts from the cut-off on, and {before:money} "
+        "without a choice of customers.",
         after=best["cost_per_response"],
         before=before["cost_per_response"],
     )
-    if np.isnan(best["cost_per_response"]):
+    if best["responses"] < min_cell or before["responses"] < min_cell:
+        few = say("Too few responses from the cut-off on to say what one costs.")
+        if before["responses"] < min_cell or best["responses"] > 0:
+            return Finding(
+                "response_model.cost_per_response",
+                few,
+                unit="money",
+                n=cutoff.n,
+                status="not_enough_data",
+            )
         text = say(
             "A response costs {before:money} of contacts without a choice of customers.",
             before=before["cost_per_response"],

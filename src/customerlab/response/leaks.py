@@ -27,7 +27,8 @@ from customerlab.response.columns import as_bands, count_levels
 #: before does. In bank marketing the lowest tenth of every honest column responds at least 0.27
 #: times as often as all, of ``duration`` 0.002 times.
 HARDLY_ANY, SURELY_BELOW, CHANCE = 0.05, 0.25, 0.001
-_TENTHS = np.arange(1, 6) / 10
+#: A little less than tenths, for two bands may hold a little less than one.
+_TENTHS = np.arange(1, 6) / 10 - 0.01
 
 #: Why a column is suspected, in words.
 REASONS: dict[str, Message] = {
@@ -150,8 +151,8 @@ def _lowest(counts: pd.DataFrame, rng: np.random.Generator) -> tuple[int, int, f
     """Return contacts, responders and relative rate of the values that respond least.
 
     They are picked on one half, by the rate there, until they hold a tenth of it, a fifth, and so
-    on to one half. Of those that surely respond less than a quarter as often as all on the other half
-    the lowest is returned; where there is none, the one that comes nearest.
+    on to one half. Of those that surely respond less than a quarter as often as all on the other
+    half the lowest is returned; where there is none, the one that comes nearest.
     """
     left, n = counts["events"].to_numpy(), counts["n"].to_numpy()
     gone, here = rng.binomial(left, 0.5), rng.binomial(n - left, 0.5)

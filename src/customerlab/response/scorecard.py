@@ -149,10 +149,12 @@ def fit_scorecard(
     for name, one in weight.items():
         exact = factor * one * bins[name].evidence
         mine = np.round(exact - exact[: len(bins[name].names)].min()).astype("int64")
+        if mine[:-1].max() == 0:  # not worth a point
+            continue
         mean = int(np.round(bins[name].n @ mine[:-1] / bins[name].n.sum()))
         points[name] = np.append(mine[:-1], mean)
         total += points[name][bins[name].place(features[name])]
-    used = {name: bins[name] for name in weight}
+    used = {name: bins[name] for name in points}
     start = _level(total / factor, events, n)
     parts = [_tabulate(name, bins[name], points[name]) for name in sorted(used, key=told.get)[::-1]]
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
