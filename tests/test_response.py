@@ -22,13 +22,11 @@ from customerlab.response.cutoff_answers import (
     tell_below,
     tell_cutoff,
 )
-from customerlab.response.judged import (
+from customerlab.response.judged import compare_auc, judge, repeats_of
+from customerlab.response.judged_answers import (
     check_chances,
-    compare_auc,
     gains_to_show,
-    judge,
     judged_to_show,
-    repeats_of,
     tell_drift,
     tell_judged,
 )
@@ -116,16 +114,10 @@ def test_bank_marketing_is_foretold_as_well_as_others_say(bank):
     ]
     splits = split_by_customer(np.arange(len(data)), bought, np.random.default_rng(0))
     assert len(splits) == 5
-    # the scorecard on every eighth contact and two folds, to save time
-    few = np.arange(0, len(data), 8)
-    two = split_by_customer(few, bought[few], np.random.default_rng(0), folds=2)
-    card = foretell_unseen(
-        lambda x, y: lambda new: fit_scorecard(x, y).score(new).chance,
-        data.iloc[few],
-        bought[few],
-        two,
-    )
-    assert roc_auc_score(bought[few], card) > 0.77
+    # the scorecard learns from an eighth, and is judged on another, to save time
+    learnt, other = np.arange(0, len(data), 8), np.arange(4, len(data), 8)
+    card = fit_scorecard(data.iloc[learnt], bought[learnt])
+    assert roc_auc_score(bought[other], card.score(data.iloc[other]).chance) > 0.77
     trees = foretell_unseen(lambda x, y: fit_boosted(x, y).chance, data, bought, splits)
     found = judge(bought, trees, np.random.default_rng(0), draws=30)
     assert found.value("auc")[0] == pytest.approx(roc_auc_score(bought, trees), abs=1e-12)

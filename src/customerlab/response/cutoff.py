@@ -14,17 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from customerlab.churn.curves import status_of
-from customerlab.churn.hazard import Z
 from customerlab.churn.measures import Judged
 from customerlab.churn.smooth import Smooth, wilson
 from customerlab.findings import Status
 from customerlab.messages import Message, say
+from customerlab.response.counting import Counted, contacted
 from customerlab.response.judged import repeats_of
 
 #: Cut-offs that bring this share of the best profit are about as good.
@@ -179,7 +178,7 @@ def best_cutoff(
     rows += [("best", at)]
     if own is not None:  # from its cut-off on until the contacts are used up
         rows += [("own", max(own, _line(smooth, room)))]
-    count = _Counted(y, p, who, contact_cost, margin, scale, repeats, room)
+    count = Counted(y, p, who, contact_cost, margin, scale, repeats, room)
     rules = [count.rule(name, cut, at) for name, cut in rows]
     if room < 1:
         rules.insert(0, count.by_lot(room, at))
@@ -241,7 +240,7 @@ def cutoff_by_cost(
     rows = []
     for ratio in ratios:
         at, _ = _best(smooth.chance, smooth.n, smooth.at(smooth.chance), ratio, room)
-        chosen = _Counted(y, p, np.arange(n), ratio, 1.0, 1.0, 1.0, room).chosen(at)
+        chosen = Counted(y, p, np.arange(n), ratio, 1.0, 1.0, 1.0, room).chosen(at)
         profit = chosen @ (y - ratio) / n
         simple = max(0.0, room * (events / n - ratio))
         rows.append((ratio, at, chosen.mean(), chosen @ y / events, profit - simple))
@@ -275,7 +274,7 @@ def _best(
     by lot from those alike.
     """
     falling, sizes = chance[::-1], n[::-1]
-    made = _made(sizes, room)
+    made = contacted(sizes, room)
     gain = (made * (rate[::-1] - ratio)).cumsum()
     gain[made == 0] = -np.inf
     best = int(gain.argmax())
@@ -285,71 +284,12 @@ def _best(
     return float(falling[best]), (float(about.min()), float(about.max()))
 
 
-def _made(sizes: np.ndarray, room: float) -> np.ndarray:
-    """Return how many of each group are contacted if the first are, until the room is used up."""
-    return np.clip(room * sizes.sum() - (sizes.cumsum() - sizes), 0, sizes)
-
-
 def _line(smooth: Smooth, room: float) -> float:
     """Return the least cut-off that there is room for."""
-    return float(smooth.chance[::-1][_made(smooth.n[::-1], room) > 0].min(initial=np.inf))
+    return float(smooth.chance[::-1][contacted(smooth.n[::-1], room) > 0].min(initial=np.inf))
 
 
-@dataclass(frozen=True)
-class _Counted:
-    """What cut-offs would have brought on the contacts, in money for all customers."""
-
-    y: np.ndarray
-    p: np.ndarray
-    who: np.ndarray
-    cost: float
-    margin: float
-    scale: float
-    repeats: float
-    room: float
-
-    def chosen(self, cut: float) -> np.ndarray:
-        """Return each one's chance to be contacted; those at the cut-off draw lots for room."""
-        n, above, alike = len(self.p), (self.p > cut).sum(), (self.p == cut).sum()
-        part = np.clip((self.room * n - above) / alike, 0, 1) if alike else 0.0
-        return (self.p > cut) + part * (self.p == cut)
-
-    @cached_property
-    def alone(self) -> bool:
-        """Whether each contact was with another customer."""
-        return int(self.who.max()) + 1 == len(self.who)
-
-    def total(self, each: np.ndarray) -> tuple[float, float, float]:
-        """Return the sum of what each contact brings, with 95 % interval, by customer."""
-        own = each if self.alone else np.bincount(self.who, each)
-        half = Z * np.sqrt(len(own)) * own.std()
-        return tuple(float(self.scale * x) for x in (own.sum(), own.sum() - half, own.sum() + half))
-
-    def each(self, chosen: np.ndarray) -> np.ndarray:
-        """Return what each contact brings, weighted by whether it is made."""
-        return chosen * (self.margin * self.y - self.cost)
-
-    def rule(self, name: str, cut: float, best: float) -> tuple[object, ...]:
-        """Return the row of a cut-off."""
-        return self._row(name, cut, self.chosen(cut), best)
-
-    def by_lot(self, room: float, best: float) -> tuple[object, ...]:
-        """Each contact counts for as much as its chance to be drawn."""
-        return self._row("random", np.nan, np.full(len(self.y), room), best)
-
-    def _row(self, name: str, cut: float, chosen: np.ndarray, best: float) -> tuple[object, ...]:
-        contacts, responses = chosen.sum(), chosen @ self.y
-        behind = self.total(self.each(self.chosen(best)) - self.each(chosen))
-        per = (np.nan,) * 3
-        if contacts and responses:
-            low, high = wilson(responses, contacts, self.repeats)
-            per = tuple(self.cost / rate for rate in (responses / contacts, high, low))
-        share, scale = float(chosen.mean()), self.scale
-        counts = (contacts * scale, responses * scale, self.cost * contacts * scale)
-        return (name, cut, share, *counts, *self.total(self.each(chosen)), *per, *behind)
-
-
-def _curve(count: _Counted, smooth: Smooth, ratio: float) -> pd.DataFrame:
+def _curve(count: Counted, smooth: Smooth, ratio: float) -> pd.DataFrame:
     """Return the profit at about equally many contacts from one cut-off to the next."""
     falling, n = smooth.chance[::-1], smooth.n[::-1]
     share = n.cumsum() / n.sum()
