@@ -70,8 +70,13 @@ def _content(root: Path) -> dict[str, str]:
 def _same(found: dict[str, str], expected: dict[str, str]) -> None:
     # clean and quarantine of eight sources, customers, scores, findings, and every table
     tables = [name for one in plan.NOTEBOOKS for name in one.tables]
-    assert {Path(name).stem for name in expected} >= {*tables, "customers", "churn_timing"}
-    assert len(expected) == 2 * 8 + 1 + 1 + len(plan.NOTEBOOKS) + len(tables)
+    assert {Path(name).stem for name in expected} >= {
+        *tables,
+        "customers",
+        "churn_timing",
+        "uplift_tests",
+    }
+    assert len(expected) == 2 * 8 + 1 + 2 + len(plan.NOTEBOOKS) + len(tables)
     assert found.keys() == expected.keys()
     assert [name for name in expected if found[name] != expected[name]] == []
 

@@ -17,6 +17,7 @@ from customerlab.uplift.average import Effects
 from customerlab.uplift.disappointed_texts import say_amount, say_number
 from customerlab.uplift.effects_shown import few_behind
 from customerlab.uplift.money import effect_used
+from customerlab.uplift.to_show import tidy
 
 _NUMBERS = ["effect", "low", "high", "difference", "difference_low", "difference_high"]
 _PLANNED = ["planned", "planned_low", "planned_high"]
@@ -181,7 +182,7 @@ def plans_to_show(against: AgainstPlan, min_cell: int) -> pd.DataFrame:
     few = few_behind(table, min_cell)
     shown = table[["arm", "outcome", *_PLANNED]].copy()
     for name in _NUMBERS:
-        values = table[name].astype(float).round(_DECIMALS)
+        values = tidy(table[name], _DECIMALS)
         shown[name] = values.astype(object).mask(few & values.notna(), HIDDEN)
     verdict = table["verdict"].map(_VERDICTS)
     shown["verdict"] = verdict.astype(object).mask(few, HIDDEN)

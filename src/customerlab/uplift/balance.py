@@ -19,7 +19,7 @@ from customerlab.findings import Check
 from customerlab.messages import say
 from customerlab.retention.arms import RATIO_P
 from customerlab.uplift.sums import ArmSums
-from customerlab.uplift.to_show import few_of, hide, rounded
+from customerlab.uplift.to_show import few_of, hide, rounded, tidy
 
 #: Directions that tell less than this part of a covariate's variance are what others tell, too.
 _TOLERANCE = 1e-9
@@ -197,7 +197,7 @@ def balance_to_show(balance: Balance, min_cell: int) -> pd.DataFrame:
     DataFrame
         :attr:`Balance.table` without ``binary``, the covariates furthest from balance first.
     """
-    far = balance.table["smd"].astype(float).abs().sort_values(ascending=False, kind="stable")
+    far = tidy(balance.table["smd"].abs(), 6).sort_values(ascending=False, kind="stable")
     table = balance.table.loc[far.index].reset_index(drop=True)
     few = few_of(table["n"], table["mean"], min_cell, table["binary"])
     few |= few_of(table["control_n"], table["control_mean"], min_cell, table["binary"])
@@ -206,5 +206,5 @@ def balance_to_show(balance: Balance, min_cell: int) -> pd.DataFrame:
         shown[column] = rounded(table[column], min_cell)
     for column in ("control_mean", "mean"):
         values = table[column].astype(float)
-        shown[column] = values.mask(table["binary"].astype(bool), values.round(4))
+        shown[column] = values.mask(table["binary"].astype(bool), tidy(values))
     return hide(shown, ["control_mean", "mean", "smd"], few)

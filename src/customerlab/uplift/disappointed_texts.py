@@ -12,6 +12,7 @@ from customerlab.findings import STATUSES, Finding
 from customerlab.messages import Message, listed, say
 from customerlab.privacy import HIDDEN, round_counts
 from customerlab.uplift.effects_shown import few_behind
+from customerlab.uplift.to_show import tidy
 
 if TYPE_CHECKING:
     from customerlab.uplift.disappointed import Change
@@ -168,7 +169,7 @@ def change_to_show(change: Change, min_cell: int) -> pd.DataFrame:
     shown = change.table.drop(columns="why_not")
     shown["part"] = shown["part"].map(PARTS)
     for name in ("change", "low", "high", "p_value"):
-        values = change.table[name].astype(float).round(_DECIMALS)
+        values = tidy(change.table[name], _DECIMALS)
         shown[name] = values.astype(object).mask(few_in(change, min_cell) & values.notna(), HIDDEN)
     shown["status"] = STATUSES[change.status]
     shown["told"] = change.table["why_not"].map(lambda why: say("yes") if why is None else why)
@@ -201,7 +202,7 @@ def cells_to_show(change: Change, min_cell: int) -> pd.DataFrame:
                 mine[name].between(1, min_cell - 1), f"<{min_cell}"
             )
         for name in ("share", "reach", "effect", "low", "high"):
-            values = mine[name].astype(float).round(_DECIMALS)
+            values = tidy(mine[name], _DECIMALS)
             hide = few & values.notna() & (name != "share")
             shown[f"{name}_{when}"] = values.astype(object).mask(hide, HIDDEN)
     return shown

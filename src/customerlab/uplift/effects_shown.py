@@ -7,6 +7,7 @@ import pandas as pd
 
 from customerlab.findings import STATUSES
 from customerlab.privacy import HIDDEN, round_counts
+from customerlab.uplift.to_show import tidy
 
 #: Columns that are numbers of customers, and those that are hidden with small ones.
 _COUNTS = ["n", "control_n"]
@@ -59,7 +60,7 @@ def effects_to_show(table: pd.DataFrame, min_cell: int) -> pd.DataFrame:
     for column in _NUMBERS:
         values = table[column].astype(float)
         if column in _SHARES:
-            values = values.mask(shares, values.round(4))
+            values = values.mask(shares, tidy(values))
         shown[column] = values.astype(object).mask(few & values.notna(), HIDDEN)
     shown["status"] = table["status"].map(STATUSES)
     return shown

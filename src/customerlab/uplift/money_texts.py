@@ -12,6 +12,7 @@ from customerlab.findings import STATUSES, Finding
 from customerlab.messages import Message, say
 from customerlab.privacy import HIDDEN, round_counts
 from customerlab.uplift.effects_shown import few_behind
+from customerlab.uplift.to_show import tidy
 
 if TYPE_CHECKING:
     from customerlab.uplift.money import Money
@@ -225,7 +226,7 @@ def money_to_show(money: Money, min_cell: int) -> pd.DataFrame:
     rounded = round_counts(table["n"], min_cell)
     shown["n"] = rounded.astype(object).mask(table["n"].between(1, min_cell - 1), f"<{min_cell}")
     for name in _TOLD:
-        values = table[name].astype(float).round(_DECIMALS)
+        values = tidy(table[name], _DECIMALS)
         if name in ("profit", "profit_low", "profit_high"):
             values = table[name.replace("profit", "profit_per_contact")].astype(float)
             values = (values.round(_DECIMALS) * rounded).round(2)

@@ -12,6 +12,7 @@ from customerlab.churn.curves import FEW_EVENTS
 from customerlab.messages import Message, say
 from customerlab.privacy import HIDDEN, round_counts
 from customerlab.uplift.known_causes import STRENGTH
+from customerlab.uplift.to_show import tidy
 
 if TYPE_CHECKING:
     from customerlab.uplift.observed import Observed
@@ -130,7 +131,7 @@ def observed_to_show(observed: Observed, min_cell: int) -> dict[str, pd.DataFram
     shares = table["binary"].astype(bool)
     for column in ("control_mean", "treated_mean", "effect", "low", "high"):
         values = table[column].astype(float)
-        values = values.mask(shares, values.round(4)).astype(object)
+        values = values.mask(shares, tidy(values)).astype(object)
         effects[column] = values.mask(few & values.notna(), HIDDEN)
     known = table["p_value"].notna()
     effects["p_value"] = table["p_value"].astype(object).mask(few & known, HIDDEN)

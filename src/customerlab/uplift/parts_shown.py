@@ -10,7 +10,7 @@ from customerlab.churn.showing import steps_to_show
 from customerlab.findings import STATUSES
 from customerlab.privacy import HIDDEN
 from customerlab.uplift.effects_shown import few_behind
-from customerlab.uplift.to_show import few_of, hide, rounded
+from customerlab.uplift.to_show import few_of, hide, rounded, tidy
 
 _SPLIT = ["difference", "share", "buyer", "more_buyers", "larger_purchases"]
 #: What :attr:`customerlab.uplift.two_parts.TwoParts.table` tells beyond counts.
@@ -89,7 +89,7 @@ def reached_to_show(table: pd.DataFrame, min_cell: int) -> pd.DataFrame:
     shares = table["binary"].astype(bool)
     for column in numbers:
         values = table[column].astype(float)
-        shown[column] = values.mask(shares, values.round(4))
+        shown[column] = values.mask(shares, tidy(values))
     shown["status"] = table["status"].map(STATUSES)
     return hide(shown, [*numbers, "p_value"], few_reached(table, min_cell))
 
@@ -114,7 +114,7 @@ def buyers_to_show(buyers: pd.DataFrame, min_cell: int) -> pd.DataFrame:
     shown = buyers.drop(columns="control")
     for column in ("n", "buyers"):
         shown[column] = rounded(shown[column], min_cell)
-    shown["share"] = shown["share"].astype(float).round(4)
+    shown["share"] = tidy(shown["share"])
     # beside all customers, nearly all would tell of the others
     shown["buyers"] = shown["buyers"].mask(few & (shown["buyers"] != f"<{min_cell}"), HIDDEN)
     return hide(shown, ["share", "mean", "buyer_mean", "buyer_low", "buyer_high"], few)
@@ -139,7 +139,7 @@ def split_to_show(table: pd.DataFrame, min_cell: int) -> pd.DataFrame:
     for column in ("n", "control_n"):
         shown[column] = rounded(shown[column], min_cell)
     for column in ("share", "share_low", "share_high"):
-        shown[column] = shown[column].astype(float).round(4)
+        shown[column] = tidy(shown[column])
     shown["status"] = table["status"].map(STATUSES)
     return hide(shown, PARTS, few_bought(table, min_cell))
 

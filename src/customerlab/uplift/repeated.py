@@ -15,7 +15,7 @@ from customerlab.findings import Check
 from customerlab.messages import say
 from customerlab.privacy import HIDDEN
 from customerlab.retention.arms import RATIO_P
-from customerlab.uplift.to_show import few_of, hide, rounded
+from customerlab.uplift.to_show import few_of, hide, rounded, tidy
 
 #: A smaller share of an experiment's customers changes its effects by about as little.
 SMALL_SHARE = 0.01
@@ -217,5 +217,5 @@ def _to_show(table: pd.DataFrame, part: str, min_cell: int) -> pd.DataFrame:
     for column in ("n", part):
         shown[column] = rounded(table[column], min_cell)
     shown[part] = shown[part].mask(few & (shown[part] != f"<{min_cell}"), HIDDEN)
-    shown["share"] = table["share"].astype(float).round(4)
+    shown["share"] = tidy(table["share"])
     return hide(shown, ["share"], few)

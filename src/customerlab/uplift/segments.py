@@ -20,6 +20,7 @@ from customerlab.privacy import HIDDEN, round_counts
 from customerlab.uplift.average import compare_arms
 from customerlab.uplift.effects_shown import few_behind
 from customerlab.uplift.sums import ArmSums
+from customerlab.uplift.to_show import tidy
 from customerlab.uplift.welch import LEVEL, variance_of
 
 COLUMNS = ["segment", "n", "control_n", "control_mean", "treated_mean", "effect", "low", "high"]
@@ -250,7 +251,7 @@ def segments_to_show(segments: Segments, min_cell: int) -> pd.DataFrame:
         shown[column] = rounded.mask(small, f"<{min_cell}")
     for column in _NUMBERS:
         values = table[column].astype(float)
-        values = values.mask(shares, values.round(4)).astype(object)
+        values = values.mask(shares, tidy(values)).astype(object)
         shown[column] = values.mask(few & values.notna(), HIDDEN)
     shown["status"] = table["status"].map(STATUSES)
     return shown

@@ -35,6 +35,14 @@ def few_of(
     return (n.between(1, min_cell - 1) | (kinds & judged)).to_numpy()
 
 
+def tidy(values: pd.Series, places: int = 4) -> pd.Series:
+    """Return numbers rounded, whatever order they were added up in.
+
+    Of a share of 13 of 32 the last digit of four would hang on what rounding left in the sum.
+    """
+    return values.astype(float).round(9).round(places)
+
+
 def rounded(counts: pd.Series, min_cell: int) -> pd.Series:
     """Return counts of customers rounded to multiples of `min_cell`, small ones as ``"<10"``."""
     small = counts.astype(float).between(1, min_cell - 1)
