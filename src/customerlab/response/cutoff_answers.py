@@ -11,7 +11,7 @@ from customerlab.findings import Finding
 from customerlab.messages import Message, say
 from customerlab.response.below import Below
 from customerlab.response.cutoff import RULES, Cutoff
-from customerlab.uplift.to_show import hide, rounded
+from customerlab.uplift.to_show import hide, rounded, tidy
 
 _MONEY = ["cost", "profit", "profit_low", "profit_high", "behind", "behind_low", "behind_high"]
 
@@ -31,8 +31,8 @@ def rules_to_show(cutoff: Cutoff, min_cell: int) -> pd.DataFrame:
     shown = table.copy()
     for column in _MONEY:
         shown[column] = _to_step(table[column], step)
-    shown["cutoff"] = table["cutoff"].astype(float).round(4)
-    shown["share"] = table["share"].astype(float).round(3)
+    shown["cutoff"] = tidy(table["cutoff"], 4)
+    shown["share"] = tidy(table["share"], 3)
     shown = shown.assign(
         rule=[RULES[one] for one in table["rule"]],
         contacts=rounded(table["contacts"].astype(float), min_cell),
@@ -53,15 +53,15 @@ def curve_to_show(cutoff: Cutoff, min_cell: int) -> pd.DataFrame:
     for column in ("expected", "profit", "profit_low", "profit_high"):
         shown[column] = _to_step(shown[column], step)
     return shown.assign(
-        share=shown["share"].astype(float).round(3),
-        cutoff=shown["cutoff"].astype(float).round(4),
+        share=tidy(shown["share"], 3),
+        cutoff=tidy(shown["cutoff"], 4),
         contacts=rounded(shown["contacts"], min_cell),
     )
 
 
 def by_cost_to_show(table: pd.DataFrame) -> pd.DataFrame:
     """Return :func:`customerlab.response.cutoff.cutoff_by_cost` rounded; it holds no counts."""
-    return table.astype(float).round(3)
+    return table.apply(tidy, places=3)
 
 
 def _to_step(amounts: pd.Series, step: float) -> pd.Series:
