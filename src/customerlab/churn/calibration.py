@@ -112,7 +112,7 @@ def calibration(
                 rows.append(key | measure(cells, smooth, rng, draws))
                 if landmark is None:
                     curves.append(
-                        _curve(cells, smooth).assign(horizon_months=int(horizon), group=group)
+                        curve_of(cells, smooth).assign(horizon_months=int(horizon), group=group)
                     )
     table = pd.DataFrame(rows, columns=COLUMNS).astype({"landmark": object})
     curves = [curve for curve in curves if len(curve)]
@@ -175,7 +175,7 @@ def _cells(part: pd.DataFrame, repeats: int) -> Judged:
     return Judged(*arrays, repeats=repeats)
 
 
-def _curve(cells: Judged, smooth: Smooth | None) -> pd.DataFrame:
+def curve_of(cells: Judged, smooth: Smooth | None) -> pd.DataFrame:
     """Return what the figure draws: the smooth curve, tenths, and the distribution."""
     if smooth is None:
         return pd.DataFrame(columns=CURVE_COLUMNS)

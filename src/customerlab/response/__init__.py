@@ -1,0 +1,1 @@
+"""The response model: whom a contact sells to, and from which chance on it pays."""
