@@ -39,6 +39,7 @@ ORDER = [
     "drivers",
     "uplift",
     "value",
+    "response",
     "page",
     "plots",
     "report",

@@ -207,6 +207,43 @@ class InvalidCustomers(_Section):
 Exit = Literal["inactive", "payroll_moved", "money_gone", "closed"]
 
 
+#: What `margin` is of where one number is given for all products.
+ANY_PRODUCT = "any product"
+
+
+def _of_any(value: Any) -> Any:
+    """Read one number where numbers by product are meant."""
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return {ANY_PRODUCT: float(value)} if plain else value
+
+
+class CustomerValue(_Section):
+    """Notebook 03."""
+
+    months: int = Field(
+        12, ge=1, le=60, description="Frequency and money are those of so many months."
+    )
+    next_months: int = Field(
+        3, ge=1, le=24, description="Who buys again is watched for so many months."
+    )
+    horizons_months: list[Annotated[int, Field(ge=1, le=12)]] = Field([3, 6, 12], min_length=1)
+    margin: (
+        Annotated[dict[Text, Annotated[float, Field(gt=0, le=1)]], BeforeValidator(_of_any)] | None
+    ) = Field(
+        None,
+        description="What is earned: a shop's share of what is paid, a bank's in a year of what a "
+        "customer holds; one number, or one for each product.",
+    )
+    wallet_quantile: Annotated[float, Field(ge=0.5, lt=1)] = Field(
+        0.9, description="What so many like customers hold less than is taken for a whole wallet."
+    )
+    budget: Money | None = Field(None, description="What may be spent on contacts.")
+    contact_cost: Money | None = Field(None, description="What one contact costs.")
+    control_share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.1, description="Of those to be contacted, so many are held back as a control."
+    )
+
+
 class ChurnTiming(_Section):
     """Notebook 04."""
 
@@ -328,6 +365,35 @@ class UpliftTests(_Section):
     )
 
 
+class ResponseModel(_Section):
+    """Notebook 06."""
+
+    response: Response = Field(
+        Response(kind="binary", days=30),
+        description="Where responses are built from campaigns: which transactions are one.",
+    )
+    features: list[ColumnName] | None = Field(
+        None, description="What the model may use; left out: what is at hand."
+    )
+    known_after_contact: list[ColumnName] = Field(
+        [], description="Columns that are known only after the contact: never used."
+    )
+    confirmed: list[ColumnName] = Field(
+        [], description="Columns that foretell a response very well and were known before it."
+    )
+    contact_cost: Money | None = Field(None, description="What one contact costs.")
+    margin: (
+        Annotated[dict[Text, Annotated[float, Field(gt=0)]], BeforeValidator(_of_any)] | None
+    ) = Field(None, description="What a response earns: one number, or one for each product.")
+    capacity: int | None = Field(None, ge=0, description="How many customers can be contacted.")
+    cutoff: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None, description="The bank's own cut-off, a chance; left out: the one that earns most."
+    )
+    control_share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.1, description="Of those to be contacted, so many are held back as a control."
+    )
+
+
 class Engine(_Section):
     """What computes."""
 
@@ -360,6 +426,8 @@ class Params(_Section):
     sources: dict[str, Source] = Field({}, description="Canonical table to the client's file.")
     data_cleaning: DataCleaning = DataCleaning()
     invalid_customers: InvalidCustomers = InvalidCustomers()
+    customer_value: CustomerValue = CustomerValue()
     churn_timing: ChurnTiming = ChurnTiming()
     repurchase_drivers: RepurchaseDrivers = RepurchaseDrivers()
+    response_model: ResponseModel = ResponseModel()
     uplift_tests: UpliftTests = UpliftTests()
