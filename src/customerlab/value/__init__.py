@@ -1,1 +1,1 @@
-"""What a customer is worth: how recent, how often, how much; what is to come; what lies elsewhere."""
+"""What customers are worth: how lately, often and for how much; what is to come; the wallet."""
