@@ -9,20 +9,17 @@ hold much do not seem to hold more than they do.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import ibis
 import ibis.expr.types as ir
-import numpy as np
 import pandas as pd
 
 from customerlab.calendar_months import months_before
 from customerlab.cells import cells
-from customerlab.churn.curves import status_of
 from customerlab.customers import open_balances
 from customerlab.drivers.purchases import purchases
-from customerlab.findings import Finding
 from customerlab.messages import Message, say
 from customerlab.value.alike import alike
 from customerlab.value.gaps import (
@@ -89,69 +86,6 @@ class Holdings:
         return int(self.numbers["customers"].sum())
 
     @property
-    def findings(self) -> tuple[Finding, ...]:
-        """``customer_value.products_held`` (mean number), ``customer_value.cross_sell_gap``."""
-        return self._mean(), self._gap()
-
-    def _mean(self) -> Finding:
-        n, id_ = self.customers, "customer_value.products_held"
-        if status_of(n) == "not_enough_data":
-            text = say("Too few customers to say how many products they hold.")
-            return Finding(id_, text, unit="number2", n=n, status="not_enough_data")
-        held, many = (self.numbers[one].to_numpy(float) for one in ("products", "customers"))
-        mean = held @ many / n
-        wide = 1.959964 * np.sqrt(many @ (held - mean) ** 2 / (n - 1) / n)
-        single = float(many[held == 1].sum() / n)
-        facts = {"mean": mean, "low": mean - wide, "high": mean + wide, "single": single}
-        if self.bought:
-            text = say(
-                "A customer buys from {mean:number2} categories ({low:number2} to {high:number2}); "
-                "{single:percent0} from one only.",
-                **facts,
-            )
-        else:
-            text = say(
-                "A customer holds {mean:number2} products ({low:number2} to {high:number2}); "
-                "{single:percent0} one only.",
-                **facts,
-            )
-        ends = (float(mean), float(mean - wide), float(mean + wide))
-        return Finding(id_, text, *ends, unit="number2", n=n, status=status_of(n))
-
-    def _gap(self) -> Finding:
-        id_, n = "customer_value.cross_sell_gap", self.customers
-        top = self.pairs[self.pairs["status"] != "not_enough_data"].head(1)
-        if top.empty or not top["gap"].item():
-            return self._no_gap()
-        row = top.iloc[0]
-        facts = {"held": row["held"], "missing": row["missing"], "gap": int(row["gap"])}
-        values = tuple(float(row[f"like_{one}"]) for one in ("share", "low", "high"))
-        facts |= dict(zip(("share", "low", "high"), values, strict=True))
-        text = say(
-            "The largest gap: {gap:customers} customers with “{held}” lack “{missing}”, although "
-            "{share:percent0} ({low:percent0} to {high:percent0}) of like customers with “{held}” "
-            "hold it. Offer it to them first, and test whether the offer moves them.",
-            **facts,
-        )
-        return Finding(id_, text, *values, unit="percent", n=int(row["like"]), status=row["status"])
-
-    def _no_gap(self) -> Finding:
-        id_, n = "customer_value.cross_sell_gap", self.customers
-        if status_of(n) == "not_enough_data" or not self.products["next_for"].sum():
-            text = say("Too few customers are alike to say what those who lack a product miss.")
-            return Finding(id_, text, unit="percent", n=n, status="not_enough_data")
-        row = self.products.loc[self.products["next_for"].idxmax()]
-        text = say(
-            "No product is held by most customers and lacked by others like them. What comes next "
-            "for most is “{product}”: {customers:customers} customers lack it, and {share:percent0} "
-            "of their like hold it.",
-            product=row["product"],
-            customers=int(row["next_for"]),
-            share=float(row["next_share"]),
-        )
-        return Finding(id_, text, say("No gap"), unit="percent", n=n, status=status_of(n))
-
-    @property
     def text(self) -> Message:
         """Whether something was left out."""
         if self.left_out:
@@ -194,6 +128,7 @@ def count_holdings(
     months: int = 12,
     seed: int = 1,
     by: Sequence[str] | None = None,
+    keep: Callable[[ir.Table], ir.Table] = lambda table: table,
 ) -> Holdings:
     """Count products by line, pairs of them, and where like customers hold what one lacks.
 
@@ -211,14 +146,17 @@ def count_holdings(
         Of the lot that halves the customers.
     by : sequence of str, optional
         Columns of `customers` instead of age and occupation or region.
+    keep : callable, optional
+        Works a table out once.
     """
     held, bought = held_products(tables, day, months=months)
     means = "spend_12m" if bought else "assets"
     people, keys = alike(customers, day, means=means, seed=seed, by=by)
+    people = keep(people)
     keys = keys if by is not None else coarse_enough(cells(people, [*keys, "half"]), keys)
-    people = people.select("customer_id", *keys, "half")
+    people = keep(people.select("customer_id", *keys, "half"))
     mine = people.inner_join(held.rename(whose="customer_id"), [("customer_id", "whose")])
-    mine = mine.drop("whose")
+    mine = keep(mine.drop("whose"))
     named = cells(mine, ["product"], n="holders")
     named = named.sort_values(["holders", "product"], ascending=[False, True])["product"].tolist()
     products, keyed = named[:MOST_PRODUCTS], [*keys, "half"]
@@ -231,7 +169,7 @@ def count_holdings(
     order = ["holders", "product"]
     lines = lines.sort_values(order, ascending=[False, True], ignore_index=True)
     pairs = _pairs(mine, counts, keyed, products, lines.set_index("product")["share"])
-    scores = _next_products(people, held, keyed, rank_things(single, "product", _RANKED))
+    scores = keep(_next_products(people, held, keyed, rank_things(single, "product", _RANKED)))
     lines = lines.merge(_counted(scores), how="left", on="product").fillna({"next_for": 0})
     left_out = len(named) - len(products)
     return Holdings(
