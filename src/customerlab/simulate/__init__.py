@@ -13,7 +13,7 @@ Beside the bank's raw folder, ``truth`` holds
   next month and the exact chance of leaving within 1, 3 and 5 months;
 - ``responses.parquet``: campaign K1, the chance of buying under each arm, and who bought;
 - ``contacts.parquet``: every contact by staff, its chance to sell, and whether it sold;
-- ``response_chances.parquet``: that chance, at the snapshot, of every offer to every customer active;
+- ``response_chances.parquet``: that chance at the snapshot, for every active customer and offer;
 - ``hazard.json``, ``campaigns.json``, ``contacts.json``, ``factors.json``: what is planted;
 - ``dirt.csv``: kinds of dirty input with their numbers of rows.
 """

@@ -91,12 +91,9 @@ def draw_contacts(
     drawn = pd.concat(parts).sort_values(["moment", "person"], ignore_index=True)
     drawn["chance"] = sale_chance(drawn)
     drawn["responded"] = rng.random(len(drawn)) < drawn["chance"]
-    talk = [
-        np.where(drawn["responded"], *ends)
-        for ends in zip(*planted.TALK_SECONDS.values(), strict=True)
-    ]
-    log = np.log(talk[0]) + talk[1] * rng.normal(size=len(drawn))
-    drawn["seconds"] = np.exp(log).round().astype(np.int64)
+    yes, no = planted.TALK_SECONDS["yes"], planted.TALK_SECONDS["no"]
+    middle, spread = (np.where(drawn["responded"], *ends) for ends in zip(yes, no, strict=True))
+    drawn["seconds"] = np.rint(middle * np.exp(spread * rng.normal(size=len(drawn)))).astype(int)
     return drawn
 
 

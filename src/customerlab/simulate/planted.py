@@ -305,7 +305,7 @@ def sale_chance(
 def _known(
     adds: dict[str, float], assets: np.ndarray, age: np.ndarray, payroll: np.ndarray
 ) -> np.ndarray:
-    """Add up what age, assets and payroll add to log odds; a band that is not named adds nothing."""
+    """Add up what age, assets and payroll add to log odds; a band not named adds nothing."""
     by_band = {name: adds.get(name, 0.0) for name in AGE_BANDS}
     return (
         pd.Series(band(age, AGE_BANDS)).map(by_band).to_numpy(dtype=float)
