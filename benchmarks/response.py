@@ -80,8 +80,6 @@ def features_of(rows: pd.DataFrame, people: People, month: np.ndarray) -> pd.Dat
             "gender": np.array(["male", "female"])[people.gender[who]],
             "region": people.region[who].astype(str),
             "tenure_band": band_of(month - people.joined_month[who], TENURE_BANDS),
-            "product": rows["product"].to_numpy(),
-            "channel": rows["channel"].to_numpy(),
             "offer": (rows["product"] + ", " + rows["channel"]).to_numpy(),
         }
     )
@@ -144,12 +142,13 @@ def one_seed(seed: int, customers: int, fresh: Fresh) -> dict[str, object]:
     x, y = features_of(contacts, people, month.astype(int)), contacts["responded"].to_numpy(int)
     who = contacts["person"].to_numpy()
     splits = split_by_customer(who, y, rng)
+    product = contacts["product"].to_numpy()
     told = {name: foretell_unseen(fit, x, y, splits) for name, fit in MODELS.items()}
     chosen = choose_model(y, told["scorecard"], told["boosted"], customer=who).chosen
     unseen, true = told[chosen], contacts["chance"].to_numpy()
     cut = {}
     for name, margin in MARGIN.items():
-        mine = (x["product"] == name).to_numpy()
+        mine = product == name
         costs = {"contact_cost": COST, "margin": margin, "customer": who[mine], "draws": 2}
         cut[name] = best_cutoff(y[mine], unseen[mine], rng, **costs).cutoff
     chance = MODELS[chosen](x, y)(fresh.features)
