@@ -171,10 +171,11 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--customers", type=int, default=20_000)
     asked = parser.parse_args()
-    fresh, rows = fresh_bank(60_000), []
+    fresh, rows = fresh_bank(40_000), []
     for seed in range(asked.seeds):
         rows.append(one_seed(seed, asked.customers, fresh))
-        tell(f"{seed + 1} of {asked.seeds}: profit {rows[-1]['profit']:.4f} of the best")
+        last = ", ".join(f"{name} {rows[-1][name]:.4f}" for name in ("profit", "ici_truth", "ici"))
+        tell(f"{seed + 1} of {asked.seeds}: {last}, {rows[-1]['chosen']}")
     table = pd.DataFrame(rows)
     numbers = table.drop(columns="chosen").astype(float)
     quantiles = numbers.quantile([0, 0.1, 0.5, 0.9, 1]).T
