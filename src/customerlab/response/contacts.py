@@ -15,6 +15,8 @@ from customerlab.messages import Message, listed, say
 
 #: What a contact sells, and how: not known of a customer, but chosen for them.
 OFFER = ("product", "channel")
+#: So many of today's customers are compared with those contacted.
+MOST_COMPARED = 50_000
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,11 @@ class Contacts:
     when : ndarray of datetime64 or None
         When each contact was made, where that is told.
     today : table or None
-        Active customers as they are known at the snapshot: ``customer_id``, and the features that
-        are known of them. None where they cannot be matched to contacts.
+        Active customers as they are known at the snapshot: ``customer_id``, the features that
+        are known of them, and ``alike``: a number that those who are alike in all of them share.
+        None where they cannot be matched to contacts.
+    drawn_today : DataFrame or None
+        The features of at most :data:`MOST_COMPARED` of them, drawn by lot.
     pairs : DataFrame
         ``product``, ``channel`` (None where not told), ``contacts``, ``responders``; those with
         most contacts first.
@@ -54,6 +59,7 @@ class Contacts:
     customer: np.ndarray | None
     when: np.ndarray | None
     today: ir.Table | None
+    drawn_today: pd.DataFrame | None
     pairs: pd.DataFrame
     only_at_contact: tuple[str, ...] = ()
     source: Literal["contacts", "campaigns"] = "contacts"
@@ -121,6 +127,15 @@ def count_pairs(features: pd.DataFrame, responded: np.ndarray) -> pd.DataFrame:
     order = ["contacts", *OFFER]
     pairs = pairs.sort_values(order, ascending=[False, True, True], kind="stable")
     return pairs.astype({"contacts": "int64", "responders": "int64"}).reset_index(drop=True)
+
+
+def to_frame(table: ir.Table) -> pd.DataFrame:
+    """Return a table's rows, a text that is missing as NaN."""
+    frame = table.to_pandas()
+    for name in frame:
+        if pd.api.types.is_string_dtype(frame[name].dtype):
+            frame[name] = frame[name].astype(object).where(frame[name].notna(), np.nan)
+    return frame
 
 
 def name_features(names: Sequence[str]) -> Message | str:

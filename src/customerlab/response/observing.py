@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 
 import ibis
 import ibis.expr.types as ir
-import numpy as np
 import pandas as pd
 
 from customerlab.features import with_known
@@ -17,7 +16,14 @@ from customerlab.messages import Message, say
 from customerlab.params import Params
 from customerlab.response.campaigns import check_campaigns, contacts_of_campaigns
 from customerlab.response.choosing import Chosen, choose_columns, plain, readable
-from customerlab.response.contacts import OFFER, Contacts, count_pairs, name_features
+from customerlab.response.contacts import (
+    MOST_COMPARED,
+    OFFER,
+    Contacts,
+    count_pairs,
+    name_features,
+    to_frame,
+)
 
 #: So many contacts are modelled at most; of more, those of customers drawn by lot.
 MOST_CONTACTS = 200_000
@@ -81,10 +87,11 @@ def observe_contacts(
     frame = _pull(made, own, chosen, tables, keep)
     features = frame[[*own, *chosen.features, *chosen.people]]
     responded = frame["responded"].to_numpy("int64")
-    today, only = None, ()
+    today, now, only = None, None, ()
     if customers is not None and "customer_id" in made.columns:
         today, only = _today(customers, own, chosen, tables, params)
         today = keep(today)
+        now = _draw_today(today, params)
         unused = [name for name in only if name not in chosen.known_after]
         if unused:
             notes.append(
@@ -99,6 +106,7 @@ def observe_contacts(
         frame["customer_id"].to_numpy(object) if "customer_id" in frame else None,
         frame["contacted_at"].to_numpy("datetime64[us]") if "contacted_at" in frame else None,
         today,
+        now,
         count_pairs(features, responded),
         only,
         source,
@@ -180,12 +188,8 @@ def _pull(
         rows = with_known(keep(rows.mutate(day=day)), tables, of_customers)
     rows = rows.mutate(**{name: plain(rows[name]) for name in chosen.people})
     names = ["_row", *keys, "responded", *renamed, *of_customers]
-    frame = rows.order_by("_row").select(*names).to_pandas()
-    frame = frame.rename(columns=dict(zip(renamed, own, strict=True)))
-    for name in [*own, *of_customers]:
-        if pd.api.types.is_string_dtype(frame[name].dtype):
-            frame[name] = frame[name].astype(object).where(frame[name].notna(), np.nan)
-    return frame
+    frame = to_frame(rows.order_by("_row").select(*names))
+    return frame.rename(columns=dict(zip(renamed, own, strict=True)))
 
 
 def _today(
@@ -213,7 +217,16 @@ def _today(
     columns = {name: rows[f"own_{i}"] for i, name in enumerate(same)}
     columns |= {name: rows[name] for name in of_customers}
     only = tuple(name for name in own if name not in columns and name not in OFFER)
-    return rows.select("customer_id", **columns), only
+    # who is alike in all that is known has one chance
+    alike = ibis.dense_rank().over(order_by=list(columns.values())) if columns else ibis.literal(0)
+    return rows.select("customer_id", **columns, alike=alike.cast("int64")), only
+
+
+def _draw_today(today: ir.Table, params: Params) -> pd.DataFrame:
+    n = int(today.count().execute())
+    if n > MOST_COMPARED:
+        today = today.filter(drawn(params.seed, "today", today.customer_id, MOST_COMPARED / n))
+    return to_frame(today.order_by("customer_id").drop("customer_id", "alike"))
 
 
 def _alike(one: ir.Value, other: ir.Value) -> bool:
