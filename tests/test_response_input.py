@@ -10,7 +10,17 @@ import pytest
 from customerlab.errors import CustomerlabError
 from customerlab.messages import ENGLISH
 from customerlab.params import check_params
+from customerlab.privacy import HIDDEN
+from customerlab.response.cutoff import best_cutoff
+from customerlab.response.leaks import look_for_leaks
+from customerlab.response.margins import margins_of
+from customerlab.response.modelling import find_model
 from customerlab.response.observing import check_contacts, observe_contacts
+from customerlab.response.placing import places_to_show
+from customerlab.response.profile import profile_chosen, profile_to_show, tell_profile
+from customerlab.response.proposing import propose_contacts, propose_test, say_contacts
+from customerlab.response.resemblance import find_resemblance, resemblance_to_show
+from customerlab.response.scoring import score_today
 
 SNAPSHOT = dt.date(2025, 6, 30)
 
@@ -260,3 +270,182 @@ def test_what_cannot_be_read_is_refused_with_the_nearest_name(bank, shop):
     got = observe_contacts(as_tables({"contacts": notes.assign(age=3)}), params(), keep)
     assert list(got.features) == ["age"]
     assert "note" in told(got)
+
+
+#: Planted: log-odds of a response by what is known of a customer, and by what is offered.
+JOBS = {"clerk": 0.0, "farmer": 0.9, "smith": -0.9}
+OFFERS = {("fund", "phone"): 0.3, ("fund", "app"): -0.4, ("card", "phone"): -0.2}
+
+
+def make_truth(seed, n=6000, people=5000, far=0.0, days=300):
+    """Return contacts by what staff liked, today's customers, and their true chances by offer."""
+    rng = np.random.default_rng(seed)
+
+    def draw(size):
+        return pd.DataFrame(
+            {
+                "job": rng.choice(list(JOBS), size),
+                "balance": rng.gamma(2, 1000, size).round(-1),
+                "shoe": rng.choice(["even", "odd"], size),
+            }
+        )
+
+    def odds(frame):
+        return -2.2 + frame["job"].map(JOBS) + 0.4 * (frame["balance"] / 1000 - 2)
+
+    known = draw(n)
+    liked = rng.random(n) < np.where(known["job"] == "smith", 0.3, 0.8)  # no lot drew them
+    known = known[liked].reset_index(drop=True)
+    pair = rng.integers(0, len(OFFERS), len(known))
+    offers = list(OFFERS)
+    logit = odds(known) + np.array(list(OFFERS.values()))[pair]
+    contacts = known.assign(
+        customer_id=rng.integers(0, 4000, len(known)).astype(str),
+        contacted_at=pd.Timestamp("2024-06-01")
+        + pd.to_timedelta(rng.integers(0, days, len(known)), unit="D"),
+        product=[offers[i][0] for i in pair],
+        channel=[offers[i][1] for i in pair],
+        responded=rng.random(len(known)) < 1 / (1 + np.exp(-logit)),
+    )
+    today = draw(people).assign(customer_id=[f"t{i:05d}" for i in range(people)], layer="valid")
+    strange = rng.random(people) < far
+    today["job"] = today["job"].mask(strange, "diver")
+    base = odds(today.assign(job=today["job"].replace("diver", "clerk")))
+    true = {one: 1 / (1 + np.exp(-(base + more))).to_numpy() for one, more in OFFERS.items()}
+    return contacts, today, pd.DataFrame(true, index=today["customer_id"])
+
+
+def all_of(contacts, today, seed=1, **section):
+    """Go the whole way, as the notebook does."""
+    settings = params(seed=seed, **section)
+    tables = as_tables({"contacts": contacts})
+    got = observe_contacts(tables, settings, keep, None if today is None else ibis.memtable(today))
+    rng = np.random.default_rng(seed)
+    asked = settings.response_model
+    about = {"known_after": asked.known_after_contact, "confirmed": asked.confirmed}
+    model = find_model(got, look_for_leaks(got.features, got.responded, rng, **about), rng)
+    resemblance = find_resemblance(got, model)
+    margins, cutoff = margins_of(got, settings), None
+    if margins.priced:
+        cutoff = best_cutoff(
+            got.responded,
+            model.chance,
+            rng,
+            contact_cost=margins.cost,
+            margin=margins.mean,
+            capacity=asked.capacity,
+            customers=got.n_today or None,
+            own=asked.cutoff,
+            customer=got.customer,
+            draws=20,
+        )
+    scores = score_today(got, model, resemblance, cutoff, settings, keep)
+    return settings, got, model, resemblance, cutoff, scores
+
+
+MONEY = {"contact_cost": 6.0, "margin": {"fund": 40.0, "card": 60.0}}
+
+
+@pytest.fixture(scope="module")
+def truth():
+    """Return contacts that staff chose, customers of today, a tenth of a new kind, and all of it."""
+    contacts, today, true = make_truth(5, far=0.1)
+    return contacts, today, true, all_of(contacts, today, **MONEY)
+
+
+def test_planted_chances_are_recovered_for_everybody(truth):
+    _, today, true, (_, got, model, _, _, scores) = truth
+    assert model.by_time
+    assert set(model.names) == {"product", "channel", "job", "balance", "shoe"}
+    assert np.isnan(model.chance).mean() < 0.3
+    value, low, high = model.judged.value("ici")
+    assert low <= 0.01
+    frame = scores.table.to_pandas().set_index("customer_id")
+    assert len(frame) == len(today)
+    own = frame[frame["status"] == "supported"]
+    pair = list(zip(own["product"], own["channel"], strict=True))
+    told = np.array([true.loc[who, one] for who, one in zip(own.index, pair, strict=True)])
+    assert np.abs(own["chance"] - told).mean() < 0.02
+    # 60 of margin times the chance of a card by phone is the most for nearly everybody
+    worth = pd.DataFrame({one: MONEY["margin"][one[0]] * true[one] for one in true})
+    lost = worth.max(axis=1)[own.index] - [worth.loc[w, p] for w, p in zip(own.index, pair)]
+    assert (lost / worth.max(axis=1)[own.index]).mean() < 0.05
+    profit = [MONEY["margin"][p] * c - 6 for p, c in zip(own["product"], own["chance"])]
+    assert own["expected_profit"].to_numpy() == pytest.approx(profit, abs=1e-9)
+    assert got.drawn_today is not None
+
+
+def test_those_unlike_the_contacted_are_weak_and_not_proposed(truth):
+    _, today, _, (settings, _, _, resemblance, _, scores) = truth
+    frame = scores.table.to_pandas().set_index("customer_id")
+    strange = (today.set_index("customer_id")["job"] == "diver").reindex(frame.index)
+    assert ((frame["status"] == "weak") == strange).all()
+    assert (frame["place"] == "unlike").equals(strange.rename("place"))
+    assert resemblance.share == pytest.approx(1 - strange.mean())
+    assert resemblance.low < resemblance.share < resemblance.high
+    # smiths were contacted seldom, and more seldom than they are frequent; divers never
+    table = resemblance.table.set_index("feature").loc["job"]
+    table = table.set_index(table["level"].map(str))
+    share = today["job"].eq("smith").mean()
+    assert table.loc["smith", "today"] == pytest.approx(share)
+    assert table.loc["diver", "contacted"] == 0
+    assert "job" in ENGLISH(resemblance.check.text)
+    assert resemblance.check.passed == (resemblance.share >= 0.9)
+    proposed = propose_contacts(scores, settings, ENGLISH).to_pandas()
+    assert set(proposed["customer_id"]) == set(frame.index[frame["place"] == "above"])
+    shown = resemblance_to_show(resemblance, 10)
+    assert "n_today" not in shown
+    assert "diver" in set(shown["level"].map(str))
+
+
+def test_the_line_its_test_and_the_control(truth):
+    _, _, _, (settings, _, _, _, cutoff, scores) = truth
+    frame = scores.table.to_pandas()
+    worth = frame["expected_profit"] + 6
+    least = cutoff.cutoff * scores.margins.mean
+    like = frame["status"] == "supported"
+    assert (frame.loc[like & (worth >= least), "place"] == "above").all()
+    assert frame.loc[like & (worth < least), "place"].isin(["below", "tested"]).all()
+    n = frame["place"].value_counts()
+    assert n["tested"] == len(scores.below.drawn) == min(scores.below.needed, -(-n["above"] // 10))
+    counted = scores.places.set_index("place")
+    assert counted["customers"][n.index].to_dict() == n.to_dict()
+    chance = frame.groupby("place")["chance"].sum()
+    assert counted.loc["above", "responses"] == pytest.approx(chance["above"])
+    proposed = propose_contacts(scores, settings, ENGLISH).to_pandas()
+    control = (proposed["arm"] == "control").mean()
+    assert control == pytest.approx(0.1, abs=4 * np.sqrt(0.09 / len(proposed)))
+    test = propose_test(scores, settings, ENGLISH).to_pandas().set_index("arm")
+    assert len(test.loc["contact"]) == n["tested"]
+    assert test.loc["contact", "propensity"].iloc[0] == pytest.approx(
+        n["tested"] / (n["tested"] + n["below"])
+    )
+    assert set(proposed["product"]) <= {"fund", "card"}
+    assert "proposed to be contacted" in ENGLISH(say_contacts(scores, ibis.memtable(proposed)).text)
+    shown = places_to_show(scores.places, 10)
+    assert shown.set_index("customers")["responses"].get(0, 0) == 0
+
+
+def test_who_the_chosen_are(truth):
+    _, today, _, (_, got, _, _, _, scores) = truth
+    profile = profile_chosen(scores, got, keep)
+    frame = scores.table.to_pandas().merge(today, on="customer_id")
+    above = frame["place"] == "above"
+    jobs = profile.table[profile.table["feature"] == "job"]
+    jobs = jobs.set_index(jobs["level"].map(str))
+    assert jobs.loc["farmer", "n_chosen"] == (above & (frame["job"] == "farmer")).sum()
+    rest = frame.loc[~above, "job"]
+    assert jobs.loc["farmer", "rest"] == pytest.approx((rest == "farmer").mean())
+    bands = profile.table[profile.table["feature"] == "balance"]
+    assert bands["n_chosen"].sum() == above.sum()
+    assert len(bands) == 5
+    said = ENGLISH(tell_profile(profile, 10).text)
+    assert "job: farmer" in said
+    assert "balance: above" in said
+    assert "shoe" not in said
+    shown = profile_to_show(profile, 10)
+    assert "n_chosen" not in shown
+    hidden = profile.table["n_chosen"].between(1, 9)
+    assert (shown.loc[hidden, "chosen"] == "<10").all() or shown.loc[hidden, "chosen"].eq(
+        HIDDEN
+    ).all()

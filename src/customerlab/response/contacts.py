@@ -39,6 +39,8 @@ class Contacts:
         Active customers as they are known at the snapshot: ``customer_id``, the features that
         are known of them, and ``alike``: a number that those who are alike in all of them share.
         None where they cannot be matched to contacts.
+    n_today : int
+        How many they are.
     drawn_today : DataFrame or None
         The features of at most :data:`MOST_COMPARED` of them, drawn by lot.
     pairs : DataFrame
@@ -65,6 +67,7 @@ class Contacts:
     source: Literal["contacts", "campaigns"] = "contacts"
     known_after: tuple[str, ...] = ()
     notes: tuple[Message, ...] = ()
+    n_today: int = 0
 
     @property
     def usable(self) -> list[str]:
@@ -131,9 +134,14 @@ def count_pairs(features: pd.DataFrame, responded: np.ndarray) -> pd.DataFrame:
 
 def to_frame(table: ir.Table) -> pd.DataFrame:
     """Return a table's rows, a text that is missing as NaN."""
-    frame = table.to_pandas()
+    return tidy_texts(table.to_pandas())
+
+
+def tidy_texts(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with NaN where a text is missing."""
+    frame = frame.copy()
     for name in frame:
-        if pd.api.types.is_string_dtype(frame[name].dtype):
+        if pd.api.types.is_string_dtype(frame[name].dtype) or frame[name].dtype == object:
             frame[name] = frame[name].astype(object).where(frame[name].notna(), np.nan)
     return frame
 

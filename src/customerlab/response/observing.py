@@ -87,11 +87,12 @@ def observe_contacts(
     frame = _pull(made, own, chosen, tables, keep)
     features = frame[[*own, *chosen.features, *chosen.people]]
     responded = frame["responded"].to_numpy("int64")
-    today, now, only = None, None, ()
+    today, now, only, n = None, None, (), 0
     if customers is not None and "customer_id" in made.columns:
         today, only = _today(customers, own, chosen, tables, params)
         today = keep(today)
-        now = _draw_today(today, params)
+        n = int(today.count().execute())
+        now = _draw_today(today, n, params)
         unused = [name for name in only if name not in chosen.known_after]
         if unused:
             notes.append(
@@ -112,6 +113,7 @@ def observe_contacts(
         source,
         chosen.known_after,
         tuple(notes),
+        n,
     )
 
 
@@ -222,8 +224,7 @@ def _today(
     return rows.select("customer_id", **columns, alike=alike.cast("int64")), only
 
 
-def _draw_today(today: ir.Table, params: Params) -> pd.DataFrame:
-    n = int(today.count().execute())
+def _draw_today(today: ir.Table, n: int, params: Params) -> pd.DataFrame:
     if n > MOST_COMPARED:
         today = today.filter(drawn(params.seed, "today", today.customer_id, MOST_COMPARED / n))
     return to_frame(today.order_by("customer_id").drop("customer_id", "alike"))

@@ -19,10 +19,10 @@ from customerlab.churn.smooth import wilson
 from customerlab.features import feature_name
 from customerlab.findings import Check, Finding, Status
 from customerlab.messages import Message, listed, say
-from customerlab.privacy import mask_counts
 from customerlab.response.contacts import OFFER, Contacts
 from customerlab.response.modelling import Model
 from customerlab.response.scorecard import Scorecard, fit_scorecard
+from customerlab.response.shares import shares_to_show
 
 #: Odds to have been contacted, over those of all, from which a customer is like those contacted.
 LIKE = 0.1
@@ -83,9 +83,7 @@ class Resemblance:
                 "All of today's customers are like those who were contacted, in what is known of "
                 "them."
             )
-        return Finding(
-            id_, text, self.share, self.low, self.high, "percent", self.n, self.status
-        )
+        return Finding(id_, text, self.share, self.low, self.high, "percent", self.n, self.status)
 
     @property
     def check(self) -> Check:
@@ -173,21 +171,4 @@ def _compared(card: Scorecard, then: int, now: int) -> pd.DataFrame:
 
 def resemblance_to_show(resemblance: Resemblance, min_cell: int) -> pd.DataFrame:
     """Return the table for a report: shares, those of fewer than `min_cell` customers masked."""
-    table = resemblance.table
-    places = [table.index[table["feature"] == one].tolist() for one in table["feature"].unique()]
-    sums = [(None, rows) for rows in places]
-    shown = table.assign(**{c: table[c].astype(float).round(3) for c in COLUMNS[4:]})
-    for group in ("contacted", "today"):
-        with_them = [group, "ratio"]
-        masked = mask_counts(
-            shown.assign(ratio=table["ratio"].round(3)),
-            min_cell=min_cell,
-            counts=[f"n_{group}"],
-            with_them=with_them,
-            sums=sums,
-        )
-        shown[group] = masked[group]
-        hidden = masked["ratio"].map(lambda x: isinstance(x, str)).to_numpy(dtype=bool)
-        shown["ratio"] = shown["ratio"].astype(object).mask(hidden, masked["ratio"])
-    shown = shown.drop(columns=["n_contacted", "n_today"])
-    return shown.assign(feature=[feature_name(one) for one in table["feature"]])
+    return shares_to_show(resemblance.table, ("contacted", "today"), min_cell)
