@@ -11,6 +11,7 @@ from customerlab.errors import CustomerlabError
 from customerlab.messages import ENGLISH
 from customerlab.params import check_params
 from customerlab.privacy import HIDDEN
+from customerlab.response import modelling
 from customerlab.response.cutoff import best_cutoff
 from customerlab.response.leaks import look_for_leaks
 from customerlab.response.margins import margins_of
@@ -52,6 +53,14 @@ def keep(table):
 def told(contacts):
     """Return what is said of contacts."""
     return " ".join(ENGLISH(one) for one in contacts.describe())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _as_a_workspace():
+    """Write queries as a workspace does: fused, what is used ten times is worked out ten times."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ibis.options.sql, "fuse_selects", False)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +204,8 @@ def test_a_banks_own_contacts(bank):
     assert set(now.index) == set(active.index)
     assert now["assets"].to_dict() == active["assets"].to_dict()
     assert (now["tenure_band"] == "36-59").all()
-    assert set(now.columns) == {"assets", "gender", "tenure_band"}
+    assert set(now.columns) == {"assets", "gender", "tenure_band", "alike"}
+    assert got.n_today == len(got.drawn_today) == len(active)
     assert "told_before" in told(got)
     assert "call_seconds" not in told(got)
     named = params(features=["branch", "gender"])
@@ -274,7 +284,8 @@ def test_what_cannot_be_read_is_refused_with_the_nearest_name(bank, shop):
 
 #: Planted: log-odds of a response by what is known of a customer, and by what is offered.
 JOBS = {"clerk": 0.0, "farmer": 0.9, "smith": -0.9}
-OFFERS = {("fund", "phone"): 0.3, ("fund", "app"): -0.4, ("card", "phone"): -0.2}
+OFFERS = {("fund", "phone"): 0.5, ("fund", "app"): -0.3}
+OFFERS |= {("card", "phone"): -0.1, ("card", "app"): -0.9}
 
 
 def make_truth(seed, n=6000, people=5000, far=0.0, days=300):
@@ -285,13 +296,13 @@ def make_truth(seed, n=6000, people=5000, far=0.0, days=300):
         return pd.DataFrame(
             {
                 "job": rng.choice(list(JOBS), size),
-                "balance": rng.gamma(2, 1000, size).round(-1),
+                "income": rng.gamma(2, 1000, size).round(-1),
                 "shoe": rng.choice(["even", "odd"], size),
             }
         )
 
     def odds(frame):
-        return -2.2 + frame["job"].map(JOBS) + 0.4 * (frame["balance"] / 1000 - 2)
+        return -2.2 + frame["job"].map(JOBS) + 0.4 * (frame["income"] / 1000 - 2)
 
     known = draw(n)
     liked = rng.random(n) < np.where(known["job"] == "smith", 0.3, 0.8)  # no lot drew them
@@ -348,30 +359,40 @@ MONEY = {"contact_cost": 6.0, "margin": {"fund": 40.0, "card": 60.0}}
 
 @pytest.fixture(scope="module")
 def truth():
-    """Return contacts that staff chose, customers of today, a tenth of a new kind, and all of it."""
+    """Return contacts that staff chose, customers of today, a tenth of them of a new kind."""
     contacts, today, true = make_truth(5, far=0.1)
-    return contacts, today, true, all_of(contacts, today, **MONEY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(modelling, "FOLDS", 2)  # half the time
+        return contacts, today, true, all_of(contacts, today, **MONEY)
 
 
 def test_planted_chances_are_recovered_for_everybody(truth):
     _, today, true, (_, got, model, _, _, scores) = truth
     assert model.by_time
-    assert set(model.names) == {"product", "channel", "job", "balance", "shoe"}
-    assert np.isnan(model.chance).mean() < 0.3
-    value, low, high = model.judged.value("ici")
-    assert low <= 0.01
+    assert set(model.names) == {"product", "channel", "job", "income", "shoe"}
+    missing = np.isnan(model.chance)  # the first stretch of three, and nothing later
+    assert got.when[missing].max() < got.when[~missing].min()
+    assert missing.mean() == pytest.approx(1 / 3, abs=0.01)
+    assert model.judged.n == model.shuffled.n == (~missing).sum()
+    # judged by 340 responders: the interval must reach down to a close fit
+    assert model.judged.value("ici")[1] <= 0.01
     frame = scores.table.to_pandas().set_index("customer_id")
     assert len(frame) == len(today)
     own = frame[frame["status"] == "supported"]
     pair = list(zip(own["product"], own["channel"], strict=True))
     told = np.array([true.loc[who, one] for who, one in zip(own.index, pair, strict=True)])
-    assert np.abs(own["chance"] - told).mean() < 0.02
-    # 60 of margin times the chance of a card by phone is the most for nearly everybody
+    # a tenth's chance rests on about 380 contacts: standard errors of 0.01 to 0.025
+    tenth = pd.qcut(own["chance"].rank(method="first"), 10, labels=False)
+    means = pd.DataFrame({"told": own["chance"], "true": told}).groupby(tenth).mean()
+    assert (means["told"] - means["true"]).abs().mean() < 0.02
+    assert own["chance"].corr(pd.Series(told, own.index), method="spearman") > 0.95
+    # what is offered earns nearly what the best offer would
     worth = pd.DataFrame({one: MONEY["margin"][one[0]] * true[one] for one in true})
-    lost = worth.max(axis=1)[own.index] - [worth.loc[w, p] for w, p in zip(own.index, pair)]
-    assert (lost / worth.max(axis=1)[own.index]).mean() < 0.05
-    profit = [MONEY["margin"][p] * c - 6 for p, c in zip(own["product"], own["chance"])]
-    assert own["expected_profit"].to_numpy() == pytest.approx(profit, abs=1e-9)
+    got_worth = [worth.loc[who, one] for who, one in zip(own.index, pair, strict=True)]
+    best = worth.max(axis=1)[own.index]
+    assert ((best - got_worth) / best).mean() < 0.05
+    profit = own["product"].map(MONEY["margin"]) * own["chance"] - MONEY["contact_cost"]
+    assert own["expected_profit"].to_numpy() == pytest.approx(profit.to_numpy(), abs=1e-9)
     assert got.drawn_today is not None
 
 
@@ -436,12 +457,12 @@ def test_who_the_chosen_are(truth):
     assert jobs.loc["farmer", "n_chosen"] == (above & (frame["job"] == "farmer")).sum()
     rest = frame.loc[~above, "job"]
     assert jobs.loc["farmer", "rest"] == pytest.approx((rest == "farmer").mean())
-    bands = profile.table[profile.table["feature"] == "balance"]
+    bands = profile.table[profile.table["feature"] == "income"]
     assert bands["n_chosen"].sum() == above.sum()
     assert len(bands) == 5
     said = ENGLISH(tell_profile(profile, 10).text)
     assert "job: farmer" in said
-    assert "balance: above" in said
+    assert "income: above" in said
     assert "shoe" not in said
     shown = profile_to_show(profile, 10)
     assert "n_chosen" not in shown

@@ -25,7 +25,7 @@ class Margins:
     ----------
     pairs : DataFrame
         ``product``, ``channel``, ``contacts``, ``responders``, ``margin`` of a response (missing
-        where nothing is priced): what can be offered.
+        where nothing is priced): what can be offered, first what brought most a contact.
     mean : float
         Margin of a response, as responses were; missing where nothing is priced.
     cost : float
@@ -109,7 +109,13 @@ def _few(
                 most=MOST_PAIRS,
             ),
         )
-    pairs = pairs.head(MOST_PAIRS).reset_index(drop=True)
+    pairs = pairs.head(MOST_PAIRS)
+    # among those that are foretold the same, what sold best before; of few contacts nobody knows
+    usual = pairs["responders"].sum() / max(pairs["contacts"].sum(), 1)
+    rate = (pairs["responders"] + 10 * usual) / (pairs["contacts"] + 10)
+    worth = rate * pairs["margin"].fillna(1.0)
+    pairs = pairs.loc[worth.sort_values(ascending=False, kind="stable").index]
+    pairs = pairs.reset_index(drop=True)
     if pairs.empty:  # without a contact nobody knows what is offered
         nothing = {"product": None, "channel": None, "contacts": 0, "responders": 0}
         pairs = pd.DataFrame([nothing | {"margin": np.nan}])

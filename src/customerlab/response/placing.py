@@ -55,7 +55,7 @@ def place_customers(
             "product": offers["product"].to_numpy(object)[kinds["pair"]],
             "channel": offers["channel"].to_numpy(object)[kinds["pair"]],
             "chance": kinds["chance"],
-            "expected_profit": (kinds["worth"] - margins.cost).where(margins.priced),
+            "expected_profit": kinds["worth"] - margins.cost if margins.priced else np.nan,
             "zone": kinds["zone"].astype(object),
             "weak": kinds["weak"].astype(bool),
         }

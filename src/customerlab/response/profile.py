@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import ibis
@@ -17,15 +17,17 @@ from customerlab.features import UNKNOWN, feature_name, level_name
 from customerlab.findings import Finding
 from customerlab.messages import Message, listed, say
 from customerlab.response.binning import ranges
-from customerlab.response.columns import as_numbers, band_edges, is_number
+from customerlab.response.columns import as_numbers, band_edges, is_number, is_time
 from customerlab.response.contacts import Contacts
 from customerlab.response.scoring import Scores
-from customerlab.response.shares import shares_to_show
+from customerlab.response.shares import BANDS, compare_shares, shares_to_show
 
-#: Numbers are told in so many bands; so many tags are told in the sentence.
-BANDS, TOLD = 5, 5
+#: So many tags are told in the sentence.
+TOLD = 5
 #: A tag of a smaller share of the chosen says little of them.
 LEAST = 0.05
+#: So much more frequent is clearly more frequent.
+CLEARLY = 1.25
 COLUMNS = ["feature", "level", "n_chosen", "n_rest", "chosen", "rest", "ratio"]
 
 
@@ -70,10 +72,7 @@ def profile_chosen(
     if not chosen or not rest:
         return Profile(pd.DataFrame(columns=COLUMNS), chosen, rest)
     parts = [_of_feature(rows, now[name]) for name in now]
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS[:4])
-    table["chosen"] = table["n_chosen"].astype(float) / chosen
-    table["rest"] = table["n_rest"].astype(float) / rest
-    table["ratio"] = table["chosen"] / table["rest"].where(table["rest"] > 0)
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
     return Profile(table[COLUMNS], chosen, rest)
 
 
@@ -83,12 +82,11 @@ def _of_feature(rows: ir.Table, now: pd.Series) -> pd.DataFrame:
     called: list[Message | str]
     if is_number(now):
         edges = band_edges(as_numbers(now), BANDS)
-        times = pd.api.types.is_datetime64_any_dtype(now.dtype)
-        if times:
+        if is_time(now):
             value = value.epoch_seconds().cast("float64") / 86_400
         steps = [(value <= float(end), str(i)) for i, end in enumerate(edges)]
         level = ibis.cases((value.isnull(), UNKNOWN), *steps, else_=str(len(edges)))
-        called = ranges(edges, times)
+        called = ranges(edges, is_time(now))
     else:
         level, called = value.fill_null(UNKNOWN), []
     counted = cells(rows.select("chosen", level=level), ["level", "chosen"])
@@ -100,14 +98,7 @@ def _of_feature(rows: ir.Table, now: pd.Series) -> pd.DataFrame:
     words = [
         called[int(one)] if called and one != UNKNOWN else level_name(name, one) for one in order
     ]
-    return pd.DataFrame(
-        {
-            "feature": name,
-            "level": words,
-            "n_chosen": n[True].astype("int64").to_numpy(),
-            "n_rest": n[False].astype("int64").to_numpy(),
-        }
-    )
+    return compare_shares(name, words, n[True], n[False], ("chosen", "rest"))
 
 
 def tell_profile(profile: Profile, min_cell: int) -> Finding:
@@ -119,31 +110,39 @@ def tell_profile(profile: Profile, min_cell: int) -> Finding:
         return Finding(id_, text, unit="count", n=profile.n_chosen, status="not_enough_data")
     more = table[
         (table["chosen"] >= LEAST)
-        & (table["chosen"] > table["rest"])
+        & (table["chosen"] > CLEARLY * table["rest"])
         & (table["n_chosen"] >= min_cell)
-        & (table["n_rest"] >= min_cell)
-        & (profile.n_chosen - table["n_chosen"] >= min_cell)
-        & (profile.n_rest - table["n_rest"] >= min_cell)
     ]
-    clear = (more["chosen"] - more["rest"]) * np.log(more["chosen"] / more["rest"])
+    rest = (more["n_rest"] + 0.5) / (profile.n_rest + 0.5)
+    clear = (more["chosen"] - rest) * np.log(more["chosen"] / rest)
     # one tag of a feature is enough
     best = more.assign(clear=clear).sort_values("clear", ascending=False, kind="stable")
     best = best.drop_duplicates("feature").head(TOLD)
     if best.empty:
         text = say("The chosen are like the others in all that is known of them.")
         return Finding(id_, text, 0, 0, 0, "count", profile.n_chosen)
-    tags = [
-        say(
-            "{feature}: {level} ({chosen:percent0} of them, {rest:percent0} of the others)",
-            feature=feature_name(row["feature"]),
-            level=row["level"],
-            chosen=row["chosen"],
-            rest=row["rest"],
-        )
-        for row in best.to_dict("records")
-    ]
+    tags = [_tag(row, profile, min_cell) for row in best.to_dict("records")]
     text = say("Those to contact are marked most by {tags}.", tags=listed(tags))
     return Finding(id_, text, *(len(best),) * 3, "count", profile.n_chosen)
+
+
+def _tag(row: Mapping, profile: Profile, min_cell: int) -> Message:
+    """Return a tag with its shares, without one that would tell of few customers."""
+    facts = {"feature": feature_name(row["feature"]), "level": row["level"]}
+    if profile.n_chosen - row["n_chosen"] < min_cell:
+        return say("{feature}: {level} (nearly all of them)", **facts)
+    if row["n_rest"] < min_cell:
+        return say(
+            "{feature}: {level} ({chosen:percent0} of them, hardly any of the others)",
+            chosen=row["chosen"],
+            **facts,
+        )
+    return say(
+        "{feature}: {level} ({chosen:percent0} of them, {rest:percent0} of the others)",
+        chosen=row["chosen"],
+        rest=row["rest"],
+        **facts,
+    )
 
 
 def profile_to_show(profile: Profile, min_cell: int) -> pd.DataFrame:
