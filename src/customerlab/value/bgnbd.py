@@ -23,7 +23,7 @@ from scipy.special import gammaln, psi
 from customerlab.churn.curves import FEW_EVENTS, status_of
 from customerlab.findings import Status
 from customerlab.messages import Message, say
-from customerlab.value.climbing import Maximum, climb, spread_of
+from customerlab.value.climbing import Maximum, climb, spread_of, summed
 from customerlab.value.foretelling import ALIKE, WEEK, arrays_of, beyond_one, chance_alive
 
 #: Names of the parameters, as in the paper.
@@ -117,18 +117,18 @@ def _likelihood(
     if b < ALIKE:
         once += gammaln(a + b) - gammaln(b) + gammaln(b + k) - gammaln(a + b + k)
         total = times @ (psi(a + b) - psi(a + b + k))
-        of_b = total + times @ (psi(b + k) - psi(b)) - n @ (away / beyond)
+        of_b = total + times @ (psi(b + k) - psi(b)) - summed(n, away / beyond)
     else:  # each purchase is the last with chance a / (a + b)
         once -= k * np.log1p(a / b)
         total, of_b = -(times @ k) / (a + b), 0.0
     slopes = [
-        times @ (psi(r + k) - psi(r) + np.log(alpha)) - n @ (here * log_age + away * log_last),
-        n @ (r / alpha - (r + x) * (here / (alpha + age) + away / (alpha + last))),
-        total + n @ away / a,
+        times @ (psi(r + k) - psi(r) + np.log(alpha)) - summed(n, here * log_age + away * log_last),
+        summed(n, r / alpha - (r + x) * (here / (alpha + age) + away / (alpha + last))),
+        total + summed(n, away) / a,
         of_b,
     ]
-    value = times @ once + n @ np.logaddexp(-(r + x) * log_age, gone)
-    return float(value), np.array(slopes)
+    value = float(times @ once) + summed(n, np.logaddexp(-(r + x) * log_age, gone))
+    return value, np.array(slopes)
 
 
 def fit_bgnbd(counts: pd.DataFrame) -> BgNbd:
