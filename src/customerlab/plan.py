@@ -131,7 +131,7 @@ NOTEBOOKS = (
         say("Whom to care for, whom to win, whom to leave out?"),
         needs=_any_of("transactions"),
         after=("01_data_cleaning", "02_invalid_customers", "04_churn_timing"),
-        keys=(*_COMMON, "seed", "customer_value"),
+        keys=(*_COMMON, "seed", "invalid_customers", "customer_value"),
         tables=(
             "rfm_segments",
             "segment_flow",

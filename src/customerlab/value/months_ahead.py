@@ -21,12 +21,14 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
+from customerlab.cells import no_rows
 from customerlab.churn.curves import status_of
 from customerlab.churn.months_here import MONTHS_HERE, months_name, months_names
 from customerlab.customers import open_balances
 from customerlab.findings import Finding, Status
 from customerlab.messages import Message, listed, say
-from customerlab.params.model import ANY_PRODUCT
+from customerlab.params import ANY_PRODUCT, Params
+from customerlab.value.real import Real
 
 #: The row of all products that have a margin; and of what is held in a product that is not told.
 ALL, NOT_TOLD = "all", "not told"
@@ -96,6 +98,27 @@ class MonthsValue:
             **values,
         )
         return Finding(id_, text, **values, unit="money", n=n, status=row["status"])
+
+
+def value_of_staying(real: Real, scores: ir.Table | None, params: Params) -> MonthsValue:
+    """Value a bank's customers by the months they are expected to stay.
+
+    Parameters
+    ----------
+    real : Real
+        Of a shop there is nothing: its customers are valued by what they will buy.
+    scores : table or None
+        Of notebook 04.
+    params : Params
+    """
+    settings = params.customer_value
+    horizons = tuple(settings.horizons_months)
+    if not real.bank or scores is None:
+        names = dict.fromkeys((f"value_{h}_months" for h in horizons), "float64")
+        empty = no_rows({"customer_id": "string", **names})
+        return MonthsValue(pd.DataFrame(columns=COLUMNS), empty, ())
+    who = (scores, real.tables, real.customers)
+    return foretell_months_value(*who, params.snapshot, settings.margin, horizons)
 
 
 def foretell_months_value(
