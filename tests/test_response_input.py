@@ -152,7 +152,8 @@ def test_products_and_channels_of_campaigns(shop):
     assert pairs["contacts"].sum() == len(got.responded)
     assert pairs["responders"].sum() == got.responded.sum()
     assert pairs["contacts"].is_monotonic_decreasing
-    one = params(response={"kind": "binary", "campaigns": ["Spring sale"]})
+    one = {"response": {"kind": "binary", "campaigns": ["Spring sale"]}, "features": ["product"]}
+    one = params(**one)
     assert set(observe_contacts(as_tables(shop), one, keep).pairs["channel"]) == {"letter", "call"}
 
 
@@ -208,14 +209,15 @@ def test_a_banks_own_contacts(bank):
     assert got.n_today == len(got.drawn_today) == len(active)
     assert "told_before" in told(got)
     assert "call_seconds" not in told(got)
-    named = params(features=["branch", "gender"])
-    assert set(observe_contacts(as_tables(frames), named, keep).features) == {"branch", "gender"}
+    named = params(features=["branch", "assets"])
+    assert set(observe_contacts(as_tables(frames), named, keep).features) == {"branch", "assets"}
 
 
 def test_rows_in_another_order_give_the_same_contacts(bank):
     frames, _ = bank
     mixed = frames | {"contacts": frames["contacts"].sample(frac=1, random_state=2)}
-    one, other = (observe_contacts(as_tables(f), params(), keep) for f in (frames, mixed))
+    plain = params(features=["assets", "channel"])
+    one, other = (observe_contacts(as_tables(f), plain, keep) for f in (frames, mixed))
     pd.testing.assert_frame_equal(one.features, other.features)
     assert (one.responded == other.responded).all()
     assert (one.customer == other.customer).all()
@@ -223,7 +225,7 @@ def test_rows_in_another_order_give_the_same_contacts(bank):
 
 def test_of_many_contacts_customers_are_drawn_by_lot(bank):
     frames, _ = bank
-    got = observe_contacts(as_tables(frames), params(), keep, most=200)
+    got = observe_contacts(as_tables(frames), params(features=["assets"]), keep, most=200)
     assert 120 < len(got.responded) < 280
     times = frames["contacts"]["customer_id"].value_counts()
     mine = pd.Series(got.customer).value_counts()
@@ -247,12 +249,13 @@ def test_contacts_without_customers_or_days(bank):
     assert "tenure_band" not in got.features
     gaps = frames["contacts"].copy()
     gaps.loc[:9, "contacted_at"] = pd.NaT
-    got = observe_contacts(as_tables(frames | {"contacts": gaps}), params(), keep)
+    plain = params(features=["assets"])
+    got = observe_contacts(as_tables(frames | {"contacts": gaps}), plain, keep)
     assert len(got.responded) == 590
     assert "10 contacts are left out" in told(got)
     none = as_tables(frames)
     none["contacts"] = none["contacts"].filter(none["contacts"].customer_id == "nobody")
-    got = observe_contacts(none, params(), keep, ibis.memtable(today))
+    got = observe_contacts(none, plain, keep, ibis.memtable(today))
     assert len(got.features) == len(got.pairs) == 0
     assert "No contact is known" in told(got)
 
@@ -329,8 +332,9 @@ def make_truth(seed, n=6000, people=5000, far=0.0, days=300):
 def all_of(contacts, today, seed=1, **section):
     """Go the whole way, as the notebook does."""
     settings = params(seed=seed, **section)
-    tables = as_tables({"contacts": contacts})
-    got = observe_contacts(tables, settings, keep, None if today is None else ibis.memtable(today))
+    tables = as_tables({"contacts": contacts}) if isinstance(contacts, pd.DataFrame) else contacts
+    customers = ibis.memtable(today) if isinstance(today, pd.DataFrame) else today
+    got = observe_contacts(tables, settings, keep, customers)
     rng = np.random.default_rng(seed)
     asked = settings.response_model
     about = {"known_after": asked.known_after_contact, "confirmed": asked.confirmed}
@@ -470,3 +474,86 @@ def test_who_the_chosen_are(truth):
     assert (shown.loc[hidden, "chosen"] == "<10").all() or shown.loc[hidden, "chosen"].eq(
         HIDDEN
     ).all()
+
+
+def test_no_more_customers_are_contacted_than_can_be(truth):
+    _, today, _, (_, got, model, resemblance, _, _) = truth
+    full = dict(contact_cost=6.0, margin=40.0, customers=got.n_today, draws=20)
+    for capacity in (300, 0):
+        settings = params(**MONEY, capacity=capacity)
+        rng = np.random.default_rng(1)
+        cut = best_cutoff(got.responded, model.chance, rng, capacity=capacity, **full)
+        scores = score_today(got, model, resemblance, cut, settings, keep)
+        n = scores.places.set_index("place")["customers"]
+        assert n["above"] + n["tested"] == capacity
+        assert n["no_room"] > 0
+        frame = scores.table.to_pandas()
+        least = frame.loc[frame["place"] == "above", "expected_profit"].min()
+        assert not frame.loc[frame["place"] == "no_room", "expected_profit"].gt(least).any()
+    # the bank's own cut-off; a margin of one product means that nothing else is offered
+    own = params(contact_cost=6.0, margin={"card": 60.0}, cutoff=0.25)
+    scores = score_today(got, model, resemblance, cut, own, keep)
+    frame = scores.table.to_pandas()
+    assert set(frame["product"]) == {"card"}
+    like = frame["place"] != "unlike"
+    assert (frame.loc[like, "chance"].ge(0.25) == frame.loc[like, "place"].eq("above")).all()
+    # without costs there are chances, and no place
+    scores = score_today(got, model, resemblance, None, params(), keep)
+    frame = scores.table.to_pandas()
+    assert frame[["place", "expected_profit"]].isna().all().all()
+    assert frame["chance"].between(0, 1).all()
+    assert len(frame) == len(today)
+    assert "contact_cost" in " ".join(ENGLISH(one) for one in scores.notes)
+    assert not propose_contacts(scores, params(), ENGLISH).count().execute()
+    assert propose_test(scores, params(), ENGLISH) is None
+    nobody = say_contacts(scores, propose_contacts(scores, params(), ENGLISH))
+    assert "without a margin" in ENGLISH(nobody.text)
+    empty = profile_chosen(scores, got, keep)
+    assert tell_profile(empty, 10).status == "not_enough_data"
+    assert len(profile_to_show(empty, 10)) == len(places_to_show(scores.places, 10)) == 0
+
+
+@pytest.mark.parametrize("responders", [0, 10, 600], ids=["nobody", "ten", "everybody"])
+def test_too_few_responses_get_words(responders):
+    contacts, today, _ = make_truth(1, n=1000, people=300)
+    contacts = contacts.head(600).assign(responded=np.arange(600) < responders)
+    contacts, today = contacts.drop(columns="income"), today.drop(columns="income")
+    settings, got, model, resemblance, _, scores = all_of(contacts, today, **MONEY)
+    found = [*model.findings, resemblance.finding]
+    assert {one.status for one in found if one.id.endswith((".auc", ".chosen", ".ici"))} == {
+        "not_enough_data"
+    }
+    frame = scores.table.to_pandas()
+    assert frame["status"].eq("weak").all()
+    assert frame["place"].isna().all()
+    said = say_contacts(scores, propose_contacts(scores, settings, ENGLISH))
+    assert "Nobody is proposed" in ENGLISH(said.text)
+    assert tell_profile(profile_chosen(scores, got, keep), 10).status == "not_enough_data"
+    assert len(resemblance_to_show(resemblance, 10)) > 0
+
+
+def test_no_contacts_and_no_customers_get_words():
+    contacts, today, _ = make_truth(1, n=400, people=50)
+    made = as_tables({"contacts": contacts.drop(columns="income")})["contacts"]
+    people = ibis.memtable(today)
+    no_made = {"contacts": made.filter(made.job == "king")}
+    nobody = people.filter(people.job == "king")
+    for these, those, n in ((no_made, people, 50), ({"contacts": made}, nobody, 0)):
+        settings, got, _, resemblance, _, scores = all_of(these, those, **MONEY)
+        assert got.n_today == n == scores.table.count().execute()
+        assert resemblance.check.passed is None
+        assert resemblance.finding.status == "not_enough_data"
+        assert not propose_contacts(scores, settings, ENGLISH).count().execute()
+
+
+def test_bank_marketing_is_read_as_it_is(shared_data):
+    data = pd.read_csv(shared_data / "bank_marketing" / "bank_additional_full.csv.gz", sep=";")
+    data = data.sample(8000, random_state=1).rename(columns={"y": "responded"})
+    data["responded"] = data["responded"] == "yes"
+    got = observe_contacts(as_tables({"contacts": data}), params(), keep)
+    assert got.customer is got.when is got.today is None
+    assert got.responded.sum() == data["responded"].sum()
+    assert set(got.features) == set(data) - {"responded"}
+    assert got.pairs[["product", "channel"]].isna().all().all()
+    leaks = look_for_leaks(got.features, got.responded, np.random.default_rng(1))
+    assert leaks.held_out == ("duration",)
