@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from customerlab.landmarks import as_of
 from customerlab.messages import Message, Words
@@ -185,6 +186,20 @@ def test_what_is_planted_marks_the_loyal_and_nothing_else():
         watched_of(nothing, ["h", "g"]), fit_loyal(nothing, ["h", "g"]), satisfaction(watched)
     )[1]
     assert isinstance(none.value, Message) and none.status == "weak"
+
+
+def test_marks_allow_for_all_that_was_looked_at():
+    """Holm's method, as statsmodels has it, on six features of pure chance and two of little."""
+    rng = np.random.default_rng(12)
+    names = [f"f{i:02}" for i in range(8)]
+    frame = pd.DataFrame(rng.choice(["a", "b"], (1500, 8)), columns=names)
+    odds = 0.5 * (frame["f00"] == "a") + 0.2 * (frame["f01"] == "a")
+    frame["loyal"] = (rng.random(1500) < 1 / (1 + np.exp(-odds))).astype(int)
+    table = fit_loyal(counted(frame, names), names).table
+    tests = table[~table["reference"]].set_index("term")  # of two levels, the test of the one
+    wanted = multipletests(tests["p"], method="holm")[0]
+    assert tests["marked"].tolist() == wanted.tolist()
+    assert 0 < wanted.sum() < (tests["p"] < 0.05).sum()
 
 
 def test_chances_of_today():

@@ -188,12 +188,12 @@ def _table(
     table = pd.DataFrame(rows, columns=COLUMNS)
     if not tests:
         return table
-    from statsmodels.stats.multitest import multipletests  # slow to import
-
-    found = pd.DataFrame(tests, columns=["term", "wald", "p"])
-    found["marked"] = multipletests(found["p"], _LEVEL, method="holm")[0]
-    table["marked"] = table["term"].map(found.set_index("term")["marked"]).astype(bool)
     # of tiny p-values the statistic tells more
-    order = found.sort_values(["marked", "p", "wald"], ascending=[False, True, False])["term"]
-    place = {term: i for i, term in enumerate(order)}
+    found = pd.DataFrame(tests, columns=["term", "wald", "p"])
+    found = found.sort_values(["p", "wald"], ascending=[True, False])
+    # Holm (1979): each smallest p times how many are left, never below one before it
+    adjusted = np.maximum.accumulate(found["p"].to_numpy() * np.arange(len(found), 0, -1))
+    marked = dict(zip(found["term"], adjusted <= _LEVEL, strict=True))
+    table["marked"] = table["term"].map(marked).astype(bool)
+    place = {term: i for i, term in enumerate(found["term"])}
     return table.sort_values("term", key=lambda t: t.map(place), kind="stable", ignore_index=True)
