@@ -12,14 +12,9 @@ import pytest
 
 from customerlab.messages import Words
 from customerlab.privacy import HIDDEN
-from customerlab.value.months_ahead import (
-    ALL,
-    NOT_TOLD,
-    MonthsValue,
-    _status,
-    foretell_months_value,
-)
+from customerlab.value.months_ahead import MonthsValue, _status, foretell_months_value
 from customerlab.value.months_shown import months_value_to_show
+from customerlab.value.months_texts import ALL, NOT_TOLD
 
 WORDS = Words("en", "CNY", 10)
 DAY = dt.date(2025, 12, 31)

@@ -25,16 +25,9 @@ from customerlab.churn.curves import status_of
 from customerlab.churn.months_here import MONTHS_HERE, months_name, months_names
 from customerlab.customers import open_balances
 from customerlab.findings import Finding, Status
-from customerlab.messages import Message, listed, say
+from customerlab.messages import Message, say
 from customerlab.params.model import ANY_PRODUCT
-
-#: The row of all products that have a margin; and of what is held in a product that is not told.
-ALL, NOT_TOLD = "all", "not told"
-
-PRODUCTS: dict[str, Message] = {
-    ALL: say("all products with a margin"),
-    NOT_TOLD: say("product not told"),
-}
+from customerlab.value.months_texts import ALL, NOT_TOLD, left_out_notes, unforetold
 
 #: Columns of :attr:`MonthsValue.table`.
 COLUMNS = ["product", "horizon_months", "customers", "balance", "margin"]
@@ -127,7 +120,7 @@ def foretell_months_value(
         Months. Those that the scores do not tell are left out, and noted.
     """
     told = [h for h in sorted(set(horizons)) if set(months_names([h])) <= set(scores.columns)]
-    notes = [] if len(told) == len(set(horizons)) else [_unforetold(horizons, told)]
+    notes = [] if len(told) == len(set(horizons)) else [unforetold(horizons, told)]
     names = months_names(told)
     held = held_by_product(tables, customers, day)
     held = held.mutate(margin=_margin_of(held["product"], margins or {}))
@@ -147,7 +140,7 @@ def foretell_months_value(
     counts = counts.to_pandas().iloc[0]
     table = _long(parts, int(counts["valued"]), told)
     lacking = _lacking(told, margins, scores, names, parts)
-    notes += _notes(parts, int(counts["others"]), int(counts["overdrawn"]))
+    notes += left_out_notes(parts, int(counts["others"]), int(counts["overdrawn"]))
     each = both.group_by(owner="customer_id").aggregate(
         lines=both.count(),
         **{f"value_{h}_months": _total(both[f"value_{months_name(h)}"]) for h in told},
@@ -237,14 +230,6 @@ def _status(n: int, value: float, low: float, high: float) -> Status:
     return "weak" if status == "supported" and wide else status
 
 
-def _unforetold(horizons: Sequence[int], told: Sequence[int]) -> Message:
-    gone = [str(h) for h in sorted(set(horizons) - set(told))]
-    return say(
-        "Notebook 04 does not tell how long customers stay within so many months: {months}.",
-        months=listed(gone),
-    )
-
-
 def _lacking(
     told: Sequence[int],
     margins: Mapping[str, float] | None,
@@ -265,26 +250,3 @@ def _lacking(
     if parts["margin"].isna().all():
         return say("No product that customers hold has a margin, so their value is not known.")
     return None
-
-
-def _notes(parts: pd.DataFrame, others: int, overdrawn: int) -> list[Message]:
-    notes = []
-    without = sorted(parts.loc[parts["margin"].isna(), "product"])
-    if without and len(without) < len(parts):
-        notes.append(
-            say(
-                "Without a margin, and so without a value: {products}.",
-                products=listed([PRODUCTS.get(name, name) for name in without]),
-            )
-        )
-    if others:
-        notes.append(
-            say(
-                "Not valued, for nothing is foretold of customers who are not active: "
-                "{n:customers} customers who hold something.",
-                n=others,
-            )
-        )
-    if overdrawn:
-        notes.append(say("Overdrawn accounts count as empty: {n:count} of them.", n=overdrawn))
-    return notes
