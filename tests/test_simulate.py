@@ -682,8 +682,8 @@ def test_wallets_are_put_in_order(truth: pd.DataFrame, customers: pd.DataFrame) 
     """Spearman's rank agreement with the truth, among active customers; 0 is chance.
 
     Here the whole wallet 0.59, what is elsewhere 0.54, the share that is here 0.93. Oracle: the
-    true mean wallet of those alike, which nobody knows, says 0.59 and 0.61; what a customer holds
-    here tells of two wallets alike in all but luck, and of what is elsewhere -0.18.
+    true mean wallet of those alike, which nobody knows, says 0.59 and 0.61. The order by what is
+    held here agrees with that of what is elsewhere by -0.18.
     """
     people = truth[truth["active_at_snapshot"]].join(customers["occup"], how="inner")
     people = people.rename_axis("customer_id").reset_index().astype({"is_payroll": str})
