@@ -1,6 +1,7 @@
 """From clients' tables to contacts, models and scores: plainest pandas, planted truth, by hand."""
 
 import datetime as dt
+from dataclasses import replace
 
 import ibis
 import numpy as np
@@ -12,6 +13,7 @@ from customerlab.messages import ENGLISH
 from customerlab.params import check_params
 from customerlab.privacy import HIDDEN
 from customerlab.response import modelling
+from customerlab.response.campaigns import contacts_of_campaigns
 from customerlab.response.cutoff import best_cutoff
 from customerlab.response.leaks import look_for_leaks
 from customerlab.response.margins import margins_of
@@ -152,9 +154,9 @@ def test_products_and_channels_of_campaigns(shop):
     assert pairs["contacts"].sum() == len(got.responded)
     assert pairs["responders"].sum() == got.responded.sum()
     assert pairs["contacts"].is_monotonic_decreasing
-    one = {"response": {"kind": "binary", "campaigns": ["Spring sale"]}, "features": ["product"]}
-    one = params(**one)
-    assert set(observe_contacts(as_tables(shop), one, keep).pairs["channel"]) == {"letter", "call"}
+    one = params(response={"kind": "binary", "campaigns": ["Spring sale"]})
+    spring = contacts_of_campaigns(as_tables(shop), one, keep)
+    assert set(spring.channel.execute()) == {"letter", "call"}
 
 
 @pytest.fixture(scope="module")
@@ -299,7 +301,8 @@ def make_truth(seed, n=6000, people=5000, far=0.0, days=300):
         return pd.DataFrame(
             {
                 "job": rng.choice(list(JOBS), size),
-                "income": rng.gamma(2, 1000, size).round(-1),
+                "income": 500
+                * (rng.gamma(2, 1000, size) / 500).round(),  # few numbers are binned fast
                 "shoe": rng.choice(["even", "odd"], size),
             }
         )
@@ -329,13 +332,16 @@ def make_truth(seed, n=6000, people=5000, far=0.0, days=300):
     return contacts, today, pd.DataFrame(true, index=today["customer_id"])
 
 
-def all_of(contacts, today, seed=1, **section):
-    """Go the whole way, as the notebook does."""
-    settings = params(seed=seed, **section)
+def observed(contacts, today, settings):
+    """Return contacts, from frames or tables."""
     tables = as_tables({"contacts": contacts}) if isinstance(contacts, pd.DataFrame) else contacts
     customers = ibis.memtable(today) if isinstance(today, pd.DataFrame) else today
-    got = observe_contacts(tables, settings, keep, customers)
-    rng = np.random.default_rng(seed)
+    return observe_contacts(tables, settings, keep, customers)
+
+
+def all_of(got, settings):
+    """Go the rest of the way, as the notebook does."""
+    rng = np.random.default_rng(1)
     asked = settings.response_model
     about = {"known_after": asked.known_after_contact, "confirmed": asked.confirmed}
     model = find_model(got, look_for_leaks(got.features, got.responded, rng, **about), rng)
@@ -355,7 +361,7 @@ def all_of(contacts, today, seed=1, **section):
             draws=20,
         )
     scores = score_today(got, model, resemblance, cutoff, settings, keep)
-    return settings, got, model, resemblance, cutoff, scores
+    return model, resemblance, cutoff, scores
 
 
 MONEY = {"contact_cost": 6.0, "margin": {"fund": 40.0, "card": 60.0}}
@@ -367,7 +373,8 @@ def truth():
     contacts, today, true = make_truth(5, far=0.1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(modelling, "FOLDS", 2)  # half the time
-        return contacts, today, true, all_of(contacts, today, **MONEY)
+        got = observed(contacts, today, params(**MONEY))
+        return contacts, today, true, (params(**MONEY), got, *all_of(got, params(**MONEY)))
 
 
 def test_planted_chances_are_recovered_for_everybody(truth):
@@ -513,33 +520,34 @@ def test_no_more_customers_are_contacted_than_can_be(truth):
     assert len(profile_to_show(empty, 10)) == len(places_to_show(scores.places, 10)) == 0
 
 
-@pytest.mark.parametrize("responders", [0, 10, 600], ids=["nobody", "ten", "everybody"])
-def test_too_few_responses_get_words(responders):
-    contacts, today, _ = make_truth(1, n=1000, people=300)
-    contacts = contacts.head(600).assign(responded=np.arange(600) < responders)
-    contacts, today = contacts.drop(columns="income"), today.drop(columns="income")
-    settings, got, model, resemblance, _, scores = all_of(contacts, today, **MONEY)
-    found = [*model.findings, resemblance.finding]
-    assert {one.status for one in found if one.id.endswith((".auc", ".chosen", ".ici"))} == {
-        "not_enough_data"
-    }
-    frame = scores.table.to_pandas()
-    assert frame["status"].eq("weak").all()
-    assert frame["place"].isna().all()
-    said = say_contacts(scores, propose_contacts(scores, settings, ENGLISH))
-    assert "Nobody is proposed" in ENGLISH(said.text)
-    assert tell_profile(profile_chosen(scores, got, keep), 10).status == "not_enough_data"
-    assert len(resemblance_to_show(resemblance, 10)) > 0
+def test_too_few_responses_get_words():
+    contacts, today, _ = make_truth(1, n=800, people=300)
+    settings = params(**MONEY)
+    seen = observed(contacts.drop(columns="income"), today, settings)
+    assert "0 of them" not in told(seen)
+    for responders in (0, 10, len(contacts)):
+        got = replace(seen, responded=(np.arange(len(contacts)) < responders).astype(int))
+        model, resemblance, _, scores = all_of(got, settings)
+        found = {one.status for one in model.findings if one.id.endswith(("auc", "chosen", "ici"))}
+        assert found == {"not_enough_data"}
+        frame = scores.table.to_pandas()
+        assert frame["status"].eq("weak").all()
+        assert frame["place"].isna().all()
+        said = say_contacts(scores, propose_contacts(scores, settings, ENGLISH))
+        assert "too few responses" in ENGLISH(said.text)
+        assert tell_profile(profile_chosen(scores, got, keep), 10).status == "not_enough_data"
+        assert len(resemblance_to_show(resemblance, 10)) > 0
 
 
 def test_no_contacts_and_no_customers_get_words():
     contacts, today, _ = make_truth(1, n=400, people=50)
-    made = as_tables({"contacts": contacts.drop(columns="income")})["contacts"]
-    people = ibis.memtable(today)
+    made = as_tables({"contacts": contacts[["responded", "customer_id", "job"]]})["contacts"]
+    people, settings = ibis.memtable(today), params(**MONEY)
     no_made = {"contacts": made.filter(made.job == "king")}
     nobody = people.filter(people.job == "king")
     for these, those, n in ((no_made, people, 50), ({"contacts": made}, nobody, 0)):
-        settings, got, _, resemblance, _, scores = all_of(these, those, **MONEY)
+        got = observed(these, those, settings)
+        _, resemblance, _, scores = all_of(got, settings)
         assert got.n_today == n == scores.table.count().execute()
         assert resemblance.check.passed is None
         assert resemblance.finding.status == "not_enough_data"
@@ -557,3 +565,20 @@ def test_bank_marketing_is_read_as_it_is(shared_data):
     assert got.pairs[["product", "channel"]].isna().all().all()
     leaks = look_for_leaks(got.features, got.responded, np.random.default_rng(1))
     assert leaks.held_out == ("duration",)
+
+
+def test_where_a_row_is_a_customer_the_contacts_are_scored():
+    contacts, _, _ = make_truth(6, n=1500)
+    own = contacts.drop(columns=["customer_id", "contacted_at", "income"])
+    settings = params(**MONEY)
+    got = observed(own, None, settings)
+    model, resemblance, _, scores = all_of(got, settings)
+    assert not model.by_time
+    assert "No table tells of today's customers" in ENGLISH(resemblance.finding.text)
+    frame = scores.table.to_pandas()
+    assert len(frame) == len(own) == frame["customer_id"].nunique()
+    assert frame["status"].eq("supported").all()
+    assert not propose_contacts(scores, settings, ENGLISH).count().execute()
+    profile = profile_chosen(scores, got, keep)
+    assert profile.n_chosen == (frame["place"] == "above").sum() > 0
+    assert "job: farmer" in ENGLISH(tell_profile(profile, 10).text)
