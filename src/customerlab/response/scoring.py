@@ -10,11 +10,13 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
+from customerlab.findings import Finding
 from customerlab.messages import Message
 from customerlab.params import Params
 from customerlab.response.below import Below, size_of_test
 from customerlab.response.contacts import OFFER, Contacts, tidy_texts
 from customerlab.response.cutoff import Cutoff
+from customerlab.response.cutoff_answers import tell_below
 from customerlab.response.margins import Margins, margins_of
 from customerlab.response.modelling import Model
 from customerlab.response.placing import count_places, place_customers
@@ -71,6 +73,11 @@ class Scores:
         """What the margins lack."""
         why = self.margins.why_not
         return (*self.margins.notes, *(() if why is None else (why,)))
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """How many below the line are contacted to test it."""
+        return () if self.below is None else (tell_below(self.below),)
 
 
 def score_today(

@@ -22,6 +22,7 @@ from customerlab.uplift.campaigns import (
     everyone_today,
     with_others,
 )
+from customerlab.uplift.contacted import with_contact
 from customerlab.uplift.covariates import encode_covariates
 from customerlab.uplift.prepared import are_uneven, shares_of, tell_unknown
 from customerlab.uplift.trials import Outcome, Trial, Trials, find_control, refuse_unknown
@@ -89,7 +90,7 @@ def read_assignments(
     rows = keep(with_outcomes(rows, tables, windowed, **days))
     features, own, before = _chosen(tables, params)
     rows = with_known(rows, tables, [*features, *own])
-    rows = keep(_with_contact(rows, tables, windowed, settings.outcome_days))
+    rows = keep(with_contact(rows, tables, windowed, settings.outcome_days))
     # the outcome of the days before tells more than anything else
     names = [
         *before,
@@ -171,28 +172,6 @@ def _chosen(
         [name for name in everything if name in own and name not in at_hand],
         [name for name in everything if name in before],
     )
-
-
-def _with_contact(
-    rows: ir.Table, tables: Mapping[str, ir.Table], outcomes: Mapping[str, Response], usual: int
-) -> ir.Table:
-    """Add whether a customer was contacted in the days that outcomes are watched."""
-    t = tables.get("contacts")
-    if t is None or not {"customer_id", "contacted_at"} <= set(t.columns):
-        return rows.mutate(contacted=ibis.null("boolean"))
-    days = max((one.days or usual for one in outcomes.values()), default=usual)
-    calls = t.select(whose="customer_id", contacted_at="contacted_at")
-    both = rows.select("campaign_id", "customer_id", "assigned_at", "day")
-    both = both.inner_join(calls, [("customer_id", "whose")])
-    last = (both.day + ibis.interval(days=days)).cast("date")
-    both = both.filter((both.contacted_at >= both.assigned_at) & (both.contacted_at.date() <= last))
-    reached = both.select(_campaign="campaign_id", _whose="customer_id").distinct()
-    joined = rows.left_join(reached, [("campaign_id", "_campaign"), ("customer_id", "_whose")])
-    # of a campaign in whose days nobody was contacted, the table does not tell
-    mine = ibis.window(group_by="campaign_id")
-    told = joined._whose.notnull().any().over(mine)
-    contacted = told.ifelse(joined._whose.notnull(), None)
-    return joined.mutate(contacted=contacted).drop("_campaign", "_whose")
 
 
 def _trial(
