@@ -35,12 +35,9 @@ R reads CSV: both favour the peers or decide nothing. Times are rough where othe
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,18 +45,14 @@ from pathlib import Path
 import ibis
 import numpy as np
 import pandas as pd
-import psutil
-from watching import resident, tell
+from watching import make_environment, tell, watch
 
 from customerlab.features import TENURE_BANDS
 from customerlab.running import memory_mb, processors
 
-ROOT = Path(__file__).parent.parent
 PEERS = Path(__file__).parent / "churn_peers"
 #: Estimates of the same likelihood may differ by so much.
 TOLERANCE = 1e-5
-#: Memory is looked at so often, in seconds.
-EVERY = 0.02
 MONTHS = 24
 SEED = 20260704
 #: Share of customers and logarithm of the hazard ratio of each level; the commonest comes first.
@@ -255,61 +248,20 @@ def find_programs(wanted: Sequence[str], python: str | None, environments: Path)
         else:
             programs["R"] = found
     if "sksurv" in programs:
-        programs["sksurv"] = python or str(make_environment(environments / "sksurv"))
+        programs["sksurv"] = python or str(
+            make_environment(environments / "sksurv", PEERS / "requirements-sksurv.txt")
+        )
     return programs
-
-
-def make_environment(folder: Path) -> Path:
-    """Make the environment of scikit-survival where it is not there yet; return its Python."""
-    python = folder / "bin" / "python"
-    if not (folder / "made").is_file():
-        tell(f"making {folder}")
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        wanted = str(PEERS / "requirements-sksurv.txt")
-        subprocess.run([str(python), "-m", "pip", "install", "-q", "-r", wanted], check=True)
-        (folder / "made").touch()
-    return python
 
 
 def measure(program: str, way: Way, data: Path, *, minutes: float, most_mb: float) -> Measured:
     """Run one way in a process of its own and watch its memory, to its end or a limit."""
     out = data / f"{way.peer}-{way.asked}.csv"
     out.unlink(missing_ok=True)
-    began, peak, stopped = time.perf_counter(), 0.0, ""
-    with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(
-            [program, str(PEERS / way.script), way.asked, str(data), str(out)],
-            env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-            stdout=said,
-            stderr=said,
-        )
-        watched = psutil.Process(process.pid)
-        while process.poll() is None:
-            peak = max(peak, resident(watched))
-            if peak > most_mb:
-                stopped = f"over {most_mb / 1000:.0f} GB"
-            elif time.perf_counter() - began > minutes * 60:
-                stopped = f"over {minutes:g} minutes"
-            if stopped:
-                stop(watched)
-                process.wait()
-                break
-            time.sleep(EVERY)
-        seconds = time.perf_counter() - began
-        if not stopped and process.returncode:
-            said.seek(0)
-            tell(said.read()[-2000:])
-            stopped = f"failed with {process.returncode}"
-    return Measured(seconds, peak, stopped, None if stopped else pd.read_csv(out))
-
-
-def stop(process: psutil.Process) -> None:
-    """End a process and all that it started."""
-    for one in (*process.children(recursive=True), process):
-        try:
-            one.kill()
-        except psutil.NoSuchProcess:
-            continue
+    asked = [program, str(PEERS / way.script), way.asked, str(data), str(out)]
+    ran = watch(asked, minutes=minutes, most_mb=most_mb)
+    told = None if ran.stopped else pd.read_csv(out)
+    return Measured(ran.seconds, ran.peak, ran.stopped, told)
 
 
 def difference(one: Measured, other: Measured) -> float:

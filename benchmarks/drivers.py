@@ -28,33 +28,28 @@ With a folder that is kept, what was drawn there is used again. A peer that take
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import ibis
 import numpy as np
-import pandas as pd
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
-from watching import resident, tell
+import watching
+from watching import Measured, tell
 
 from customerlab.running import memory_mb, processors
 
-ROOT = Path(__file__).parent.parent
 PEERS = Path(__file__).parent / "drivers_peers"
 ITEMS, FACTORS, RESAMPLES = 20, 4, 300
 #: Largest differences from ours: the same likelihood of the same tables, and R's.
 TOLERANCE, OF_R = 1e-9, 1e-3
 MISSING, CUTS = 0.02, (-1.2, -0.4, 0.5, 1.3)
 PIECE = 100_000
-EVERY = 0.02
 SEED = 20260801
 
 
@@ -84,17 +79,6 @@ WAYS = (
     Way("polychoric, 300 resamples", "customerlab, bags", "polychoric_bags"),
     Way("polychoric, 300 resamples", "pandas, one x 300", "polychoric_resample", RESAMPLES),
 )
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What one process took (seconds, MB), and what it found by pair of items."""
-
-    seconds: float
-    cpu: float
-    peak: float
-    correlations: pd.Series
-    stopped: str = ""
 
 
 def draw_piece(customers: int, rng: np.random.Generator) -> np.ndarray:
@@ -128,34 +112,16 @@ def make_data(folder: Path, customers: int) -> Path:
 
 
 def measure(way: Way, data: Path, minutes: float) -> Measured:
-    """Run one way in a process of its own and watch its memory, to its end or a limit."""
-    out = data / f"{way.asked}.csv"
-    out.unlink(missing_ok=True)
+    """Run one way in a process of its own; what takes its time many times counts so often."""
     program = [sys.executable, str(PEERS / "ways.py")]
     if way.asked == "R":
         survey = data / "survey.csv"
         if not survey.is_file():
             ibis.duckdb.connect().read_parquet(data / "survey.parquet").to_csv(survey)
         program = [str(shutil.which("Rscript")), str(PEERS / "psych.R")]
-    began, peak = time.perf_counter(), 0.0
-    process = subprocess.Popen(
-        [*program, way.asked, str(data), str(out)],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-        stdout=subprocess.DEVNULL,
-    )
-    watched = psutil.Process(process.pid)
-    while process.poll() is None:
-        peak = max(peak, resident(watched))
-        if time.perf_counter() - began > minutes * 60:
-            process.kill()
-            process.wait()
-            return Measured(minutes * 60, np.nan, peak, pd.Series(), f"over {minutes:g} minutes")
-        time.sleep(EVERY)
-    if process.returncode:
-        return Measured(np.nan, np.nan, peak, pd.Series(), f"failed with {process.returncode}")
-    told = pd.read_csv(out).set_index(["what", "name"])["value"].astype(float)
-    found = told.loc["correlation"] if "correlation" in told.index else pd.Series(dtype=float)
-    return Measured(told["seconds", "fit"] * way.times, told["cpu", "fit"] * way.times, peak, found)
+    out = data / f"{way.asked}.csv"
+    one = watching.measure([*program, way.asked, str(data)], out, minutes=minutes)
+    return replace(one, seconds=one.seconds * way.times, cpu=one.cpu * way.times)
 
 
 HEAD = ("customers", "of", "by", "seconds", "CPU s", "peak MB", "times ours", "in CPU s")
@@ -207,8 +173,8 @@ def main() -> int:
                         ratios = found.seconds / ours.seconds, found.cpu / ours.cpu
                         times = [f"{ratio:,.1f}" for ratio in ratios]
                     cells += [*times, ""]
-                    if times[0] and len(found.correlations):
-                        apart = (found.correlations - ours.correlations).abs().max(skipna=False)
+                    if times[0] and len(found.found):
+                        apart = (found.found - ours.found).abs().max(skipna=False)
                         cells[-1] = f"{apart:.1e}"
                         failed |= not apart <= (OF_R if way.asked == "R" else TOLERANCE)
                 print("| " + " | ".join(cells) + " |", flush=True)

@@ -31,31 +31,22 @@ tried on more customers.
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
-from watching import resident, tell
+from watching import measure, tell
 
 from customerlab.running import memory_mb, processors
 
-ROOT = Path(__file__).parent.parent
 SCRIPT = Path(__file__).parent / "uplift_peers" / "ways.py"
 #: Largest difference from ours.
 TOLERANCE = 1e-9
-#: What the script ends with where there is not enough memory.
-OUT_OF_MEMORY = 3
 PIECE = 100_000
-EVERY = 0.02
 SEED = 20261122
 REGIONS = ("east", "north", "south", "west", "centre", "islands")
 #: Added to the chance of buying by arm, for those with and without savings.
@@ -84,17 +75,6 @@ WAYS = (
     Way("judging", "econml, 200 draws", "judging_econml_200"),
     Way("judging", "econml, 1,000 draws", "judging_econml_1000"),
 )
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What one process took (seconds, MB), and what it found by name."""
-
-    seconds: float
-    cpu: float
-    peak: float
-    found: pd.Series
-    stopped: str = ""
 
 
 def draw_piece(first: int, customers: int, rng: np.random.Generator) -> pa.Table:
@@ -143,38 +123,6 @@ def make_data(folder: Path, customers: int) -> Path:
     return made
 
 
-def measure(way: Way, data: Path, *, minutes: float, most_mb: float) -> Measured:
-    """Run one way in a process of its own and watch its memory, to its end or a limit."""
-    out = data / f"{way.asked}.csv"
-    out.unlink(missing_ok=True)
-    began, peak, stopped = time.perf_counter(), 0.0, ""
-    process = subprocess.Popen(
-        [sys.executable, str(SCRIPT), way.asked, str(data), str(out)],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-        stdout=subprocess.DEVNULL,
-    )
-    watched = psutil.Process(process.pid)
-    while process.poll() is None:
-        peak = max(peak, resident(watched))
-        if peak > most_mb:
-            stopped = f"over {most_mb / 1000:.0f} GB"
-        elif time.perf_counter() - began > minutes * 60:
-            stopped = f"over {minutes:g} minutes"
-        if stopped:
-            process.kill()
-            process.wait()
-            break
-        time.sleep(EVERY)
-    if process.returncode == OUT_OF_MEMORY:
-        stopped = "out of memory"
-    elif not stopped and process.returncode:
-        stopped = f"failed with {process.returncode}"
-    if stopped:
-        return Measured(np.nan, np.nan, peak, pd.Series(dtype=float), stopped)
-    told = pd.read_csv(out).set_index(["what", "name"])["value"].astype(float)
-    return Measured(told["seconds", "all"], told["cpu", "all"], peak, told.loc["found"])
-
-
 HEAD = ("customers", "of", "by", "seconds", "CPU s", "peak MB", "times ours", "in CPU s")
 HEAD += ("largest difference",)
 
@@ -201,7 +149,8 @@ def main() -> int:
                 if way in gave_up or (options.of and way.of not in options.of):
                     continue
                 tell(f"{size:,} customers, {way.of}: {way.by}")
-                found = measure(way, data, **limits)
+                asked = [sys.executable, str(SCRIPT), way.asked, str(data)]
+                found = measure(asked, data / f"{way.asked}.csv", **limits)
                 ours = found if way.ours else ours
                 cells = [f"{size:,}", way.of, way.by]
                 if found.stopped:

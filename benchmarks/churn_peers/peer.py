@@ -6,13 +6,13 @@ Needs nothing but NumPy and pandas with pyarrow, so that it works in a peer's ow
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from clocked import Clock
 
 #: What is known from the beginning, and what changes.
 FIXED = ["age_band", "gender", "region", "products"]
@@ -37,17 +37,9 @@ def run(models: Mapping[str, Model]) -> None:
     processors, and estimates.
     """
     model, folder, out = models[sys.argv[1]], Path(sys.argv[2]), Path(sys.argv[3])
-    clock = [(time.perf_counter(), time.process_time())]
-    data = model.prepare(folder)
-    clock.append((time.perf_counter(), time.process_time()))
-    estimates = model.fit(data)
-    clock.append((time.perf_counter(), time.process_time()))
-    rows = []
-    for name, before, after in zip(("prepare", "fit"), clock, clock[1:], strict=False):
-        rows.append(("seconds", name, after[0] - before[0]))
-        rows.append(("cpu", name, after[1] - before[1]))
-    rows += [(what, name, float(value)) for (what, name), value in estimates.items()]
-    pd.DataFrame(rows, columns=["what", "name", "value"]).to_csv(out, index=False)
+    clock = Clock()
+    data = clock.time("prepare", lambda: model.prepare(folder))
+    clock.write(out, clock.time("fit", lambda: model.fit(data)))
 
 
 def read(folder: Path, columns: list[str]) -> pd.DataFrame:

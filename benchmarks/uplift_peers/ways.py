@@ -9,7 +9,6 @@ and what was found. The clock starts when everything is imported.
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import ibis
 import numpy as np
 import pandas as pd
 import scipy.stats  # noqa: F401  # loaded before the clock runs
+from clocked import Clock
 
 NUMBERS = ["balance", "age", "months"]
 CATEGORIES = ["region", "reads", "saves"]
@@ -25,8 +25,6 @@ ARMS = ["letter", "call"]
 #: Shares at which TOC is compared.
 SHARES = np.arange(1, 20) / 20
 MARGIN, COST = 30.0, 2.0
-#: The exit code where there is not enough memory.
-OUT_OF_MEMORY = 3
 
 Found = dict[str, float]
 #: What the clock runs on, and what of it is compared.
@@ -194,18 +192,9 @@ WAYS: dict[str, Callable[[Path], Parts]] = {
 
 def main() -> None:
     run, find = WAYS[sys.argv[1]](Path(sys.argv[2]))
-    clock, cpu = time.perf_counter(), time.process_time()
-    try:
-        result = run()
-    except MemoryError as error:  # asked for more than the machine has
-        print(error, file=sys.stderr)
-        raise SystemExit(OUT_OF_MEMORY) from error
-    rows = [
-        ("seconds", "all", time.perf_counter() - clock),
-        ("cpu", "all", time.process_time() - cpu),
-    ]
-    rows += [("found", name, float(value)) for name, value in find(result).items()]
-    pd.DataFrame(rows, columns=["what", "name", "value"]).to_csv(sys.argv[3], index=False)
+    clock = Clock()
+    result = clock.time("all", run)
+    clock.write(Path(sys.argv[3]), {("found", name): x for name, x in find(result).items()})
 
 
 if __name__ == "__main__":

@@ -1,10 +1,147 @@
-"""What benchmarks share: the memory of processes, and a word on what is under way."""
+"""What benchmarks share: processes watched to their end or a limit, and what they told."""
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import psutil
+
+BENCHMARKS = Path(__file__).parent.parent
+#: Where scripts find this copy of the package, and the clock.
+PLACES = (BENCHMARKS.parent / "src", BENCHMARKS)
+#: Memory is looked at so often, in seconds.
+EVERY = 0.02
+#: What a peer ends with where there is not enough memory, as in benchmarks/clocked.
+OUT_OF_MEMORY = 3
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One process: seconds from start to end, peak memory (MB), and why it did not finish."""
+
+    seconds: float
+    peak: float
+    stopped: str = ""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one process told of itself.
+
+    Attributes
+    ----------
+    seconds, cpu : float
+        By the clock, and of all processors.
+    peak : float
+        Memory (MB).
+    found, steps : Series
+        By ``what`` and ``name``: what it found, and ``seconds`` and ``cpu`` of its steps.
+    stopped : str
+        Why it did not finish; empty if it did.
+    """
+
+    seconds: float
+    cpu: float
+    peak: float
+    found: pd.Series
+    steps: pd.Series
+    stopped: str = ""
+
+
+def watch(command: Sequence[str], *, minutes: float, most_mb: float = np.inf) -> Watched:
+    """Run a process with this copy of the package and watch its memory, to its end or a limit.
+
+    The memory is that of it and of all that it started; at a limit all of them are ended. What a
+    process said is shown where it failed.
+    """
+    began, peak, stopped = time.perf_counter(), 0.0, ""
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(
+            [str(one) for one in command],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, PLACES))},
+            stdout=said,
+            stderr=said,
+        )
+        watched = psutil.Process(process.pid)
+        while process.poll() is None:
+            peak = max(peak, resident(watched))
+            if peak > most_mb:
+                stopped = f"over {most_mb / 1000:.0f} GB"
+            elif time.perf_counter() - began > minutes * 60:
+                stopped = f"over {minutes:g} minutes"
+            if stopped:
+                stop(watched)
+                process.wait()
+                break
+            time.sleep(EVERY)
+        seconds = time.perf_counter() - began
+        if not stopped and process.returncode:
+            said.seek(0)
+            tell(said.read()[-2000:])
+            out = process.returncode == OUT_OF_MEMORY
+            stopped = "out of memory" if out else f"failed with {process.returncode}"
+    return Watched(seconds, peak, stopped)
+
+
+def measure(
+    command: Sequence[str], out: Path, *, minutes: float, most_mb: float = np.inf
+) -> Measured:
+    """Run a process, as :func:`watch` does, that writes what it took and found to a CSV file.
+
+    Parameters
+    ----------
+    command : sequence of str
+        To which the file is added.
+    out : path
+        ``what``, ``name``, ``value``: of ``seconds`` and ``cpu`` the sum over names is taken, all
+        others are what was found.
+    minutes, most_mb : float
+    """
+    out.unlink(missing_ok=True)
+    ran = watch([*command, str(out)], minutes=minutes, most_mb=most_mb)
+    if ran.stopped:
+        none = pd.Series(dtype=float)
+        return Measured(np.nan, np.nan, ran.peak, none, none, ran.stopped)
+    told = pd.read_csv(out).set_index(["what", "name"])["value"].astype(float)
+    of_steps = told.index.get_level_values("what").isin(["seconds", "cpu"])
+    steps, found = told[of_steps], told[~of_steps]
+    return Measured(steps["seconds"].sum(), steps["cpu"].sum(), ran.peak, found, steps)
+
+
+def stop(process: psutil.Process) -> None:
+    """End a process and all that it started."""
+    for one in (*process.children(recursive=True), process):
+        try:
+            one.kill()
+        except psutil.NoSuchProcess:
+            continue
+
+
+def make_environment(folder: Path, requirements: Path, with_python: str | None = None) -> Path:
+    """Make an environment of a peer's own where it is not there yet; return its Python.
+
+    Raises
+    ------
+    CalledProcessError
+        If something cannot be installed.
+    """
+    python = folder / "bin" / "python"
+    if not (folder / "made").is_file():
+        tell(f"making {folder}")
+        subprocess.run([with_python or sys.executable, "-m", "venv", str(folder)], check=True)
+        wanted = ["install", "-q", "-r", str(requirements)]
+        subprocess.run([str(python), "-m", "pip", *wanted], check=True)
+        (folder / "made").touch()
+    return python
 
 
 def resident(process: psutil.Process) -> float:

@@ -25,6 +25,7 @@ def cells(
     sums: Mapping[str, ir.Value] | None = None,
     *,
     n: str = "n",
+    floats: bool = False,
 ) -> pd.DataFrame:
     """Count the rows of `table` that are alike in `by`; the engine does the counting.
 
@@ -38,6 +39,9 @@ def cells(
         ``{"events": months.left}``.
     n : str
         Name of the column with the number of rows.
+    floats : bool
+        Whether sums are fetched as float64. Decimals are added up exactly all the same, and only
+        then cast; as they are, every one of them is an object, which many cells feel.
 
     Returns
     -------
@@ -46,6 +50,8 @@ def cells(
         give the same table whatever order the engine counted in.
     """
     measures = {name: value.sum() for name, value in (sums or {}).items()}
+    if floats:
+        measures = {name: total.cast("float64") for name, total in measures.items()}
     counted = table.group_by(list(by)).aggregate(**{n: table.count()}, **measures)
     ordered = counted.order_by([ibis.asc(column, nulls_first=False) for column in by])
     return ordered.select(*by, n, *measures).to_pandas()

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from customerlab.errors import CustomerlabError, nearest
 from customerlab.params.model import (
+    ANY_PRODUCT,
     MAIN,
     Agreed,
     ChurnTiming,
@@ -44,6 +45,7 @@ from customerlab.params.problems import (
 )
 
 __all__ = [
+    "ANY_PRODUCT",
     "MAIN",
     "Agreed",
     "ChurnTiming",

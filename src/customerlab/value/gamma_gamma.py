@@ -21,7 +21,7 @@ from customerlab.churn.curves import FEW_EVENTS, status_of
 from customerlab.findings import Check, Status
 from customerlab.messages import Message, say
 from customerlab.value.bgnbd import COLUMNS
-from customerlab.value.climbing import climb, spread_of
+from customerlab.value.climbing import climb, spread_of, summed
 
 #: Names of the parameters, as in the note.
 PARAMETERS = ("p", "q", "v")
@@ -118,11 +118,11 @@ def spending_likelihood(parameters: np.ndarray, spending: pd.DataFrame) -> tuple
     each = (p * x - 1) * log - (p * x + q) * both
     digamma = psi(shape + q)
     slopes = [
-        times @ (k * (digamma - psi(shape) + np.log(k))) + n @ (x * (log - both)),
-        times @ (digamma - psi(q) + np.log(v)) - n @ both,
-        n @ (q / v - (p * x + q) / (v + x * z)),
+        times @ (k * (digamma - psi(shape) + np.log(k))) + summed(n, x * (log - both)),
+        times @ (digamma - psi(q) + np.log(v)) - summed(n, both),
+        summed(n, q / v - (p * x + q) / (v + x * z)),
     ]
-    return float(times @ once + n @ each), np.array(slopes)
+    return float(times @ once) + summed(n, each), np.array(slopes)
 
 
 def fit_gamma_gamma(spending: pd.DataFrame) -> GammaGamma:

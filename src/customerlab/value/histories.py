@@ -133,7 +133,7 @@ def count_histories(each: ir.Table) -> pd.DataFrame:
     """
     by = [*HISTORY, *(name for name in HELD_OUT if name in each.columns)]
     paid = each.monetary.fill_null(0.0).round(6).cast(_EXACT)
-    counted = cells(each, by, {"monetary": paid})
+    counted = cells(each, by, {"monetary": paid}, floats=True)
     whole = {name: "int64" for name in [*by, "n"]}
     return counted.astype({**whole, "monetary": "float64"})
 
@@ -157,23 +157,20 @@ def count_spending(each: ir.Table, *, step: float = 0.0) -> pd.DataFrame:
         model of amounts knows no gift.
     """
     paying = each.filter((each.frequency > 0) & (each.monetary > 0))
-    log = paying.monetary.ln()
-    binned = (log / step).round() if step else paying.monetary
-    paying = paying.mutate(paid_bin=binned)
-    counted = cells(
-        paying,
-        ["frequency", "paid_bin"],
-        {
-            "monetary": paying.monetary.cast(_EXACT),
-            "log_monetary": paying.monetary.ln().round(9).cast(_EXACT),
-        },
-    )
-    counted = counted.astype({"frequency": "int64", "n": "int64"}).drop(columns="paid_bin")
-    for name in ("monetary", "log_monetary"):
-        counted[name] = counted[name].astype("float64") / counted["n"]
+    names = ["frequency", "n", "monetary", "log_monetary"]
+    whole = {"frequency": "int64", "n": "int64"}
     if not step:
-        counted["log_monetary"] = np.log(counted["monetary"])
-    return counted[["frequency", "n", "monetary", "log_monetary"]]
+        counted = cells(paying, ["frequency", "monetary"]).astype({**whole, "monetary": "float64"})
+        return counted.assign(log_monetary=np.log(counted["monetary"]))[names]
+    paying = paying.mutate(paid_bin=(paying.monetary.ln() / step).round())
+    sums = {
+        "monetary": paying.monetary.cast(_EXACT),
+        "log_monetary": paying.monetary.ln().round(9).cast(_EXACT),
+    }
+    counted = cells(paying, ["frequency", "paid_bin"], sums, floats=True).astype(whole)
+    for name in sums:
+        counted[name] /= counted["n"]
+    return counted[names]
 
 
 def count_weeks(days: ir.Table, landmark: dt.date, until: dt.date) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from customerlab.findings import STATUSES, Finding, Status
 from customerlab.messages import Message, say
 from customerlab.uplift.to_show import hide, rounded
 from customerlab.value.bgnbd import BgNbd
-from customerlab.value.climbing import spread_of
+from customerlab.value.climbing import spread_of, summed
 from customerlab.value.foretelling import alive, buying_chance, expected_purchases
 from customerlab.value.gamma_gamma import GammaGamma, expected_paid
 from customerlab.value.histories import HISTORY
@@ -73,10 +73,10 @@ def foretell(
         people = counts["n"].to_numpy(float)
 
         def buyers(p: np.ndarray, weeks: float = weeks, people: np.ndarray = people) -> float:
-            return np.log(people @ buying_chance(p, counts, weeks))
+            return np.log(summed(people, buying_chance(p, counts, weeks)))
 
         def purchases(p: np.ndarray, weeks: float = weeks, people: np.ndarray = people) -> float:
-            return np.log(people @ expected_purchases(p, counts, weeks))
+            return np.log(summed(people, expected_purchases(p, counts, weeks)))
 
         def value(p: np.ndarray, weeks: float = weeks) -> float:
             return np.log(_value(p[:4], p[4:], counts, weeks) * margin)
@@ -162,7 +162,7 @@ def _value(often: np.ndarray, much: np.ndarray, counts: pd.DataFrame, weeks: flo
     """Return the expected amount of all; a customer's is linear in their own mean."""
     x, n = counts["frequency"].to_numpy(float), counts["n"].to_numpy(float)
     paid = expected_paid(much, x, counts["monetary"].to_numpy(float) / n)
-    return float((n * expected_purchases(often, counts, weeks)) @ paid)
+    return summed(n * expected_purchases(often, counts, weeks), paid)
 
 
 def _interval(

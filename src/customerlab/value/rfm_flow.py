@@ -1,17 +1,15 @@
-"""Where the customers of a year ago are now, and what is proposed for whom."""
+"""Where the customers of a year ago are now."""
 
 from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
 
-import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
 from customerlab.churn.curves import status_of
 from customerlab.findings import Finding
-from customerlab.lots import drawn
 from customerlab.messages import Message, say
 from customerlab.uplift.to_show import few_of, hide, rounded
 from customerlab.value.rfm import ACTION_OF, SEGMENTS
@@ -131,27 +129,3 @@ def flow_to_show(flow: Flow, min_cell: int) -> pd.DataFrame:
     for column in ("then", "now"):
         shown[column] = table[column].map(names)
     return shown
-
-
-def propose_actions(scored: ir.Table, *, seed: int, control: float = 0.1) -> ir.Table:
-    """Return what is proposed for whom, with a control drawn by lot.
-
-    Parameters
-    ----------
-    scored : table
-        Of :func:`customerlab.value.rfm.score_rfm`.
-    seed : int
-    control : float
-        Share of each action's customers that is left alone, so that the action can be judged.
-
-    Returns
-    -------
-    table
-        ``customer_id``, ``segment``, ``reason`` (``keep`` or ``win``), ``arm`` (``contact`` or
-        ``control``), one row per customer on whom money is to be spent.
-    """
-    reasons = [(scored.segment == name, action) for name, action in ACTION_OF.items()]
-    asked = scored.select("customer_id", "segment", reason=ibis.cases(*reasons))
-    asked = asked.filter(asked.reason != "spare")
-    left = drawn(seed, "customer_value", asked.customer_id.cast("string"), control)
-    return asked.mutate(arm=left.ifelse("control", "contact")).order_by("customer_id")

@@ -1,0 +1,48 @@
+"""The clock of scripts that benchmarks run in processes of their own, and how they tell of it.
+
+Needs nothing but pandas, so that it works in a peer's own environment.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import pandas as pd
+
+#: The exit code where there is not enough memory, as in benchmarks/watching.
+OUT_OF_MEMORY = 3
+
+Result = TypeVar("Result")
+
+
+class Clock:
+    """Times steps by the clock and in seconds of all processors, its children's among them."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str, float]] = []
+
+    def time(self, name: str, step: Callable[[], Result]) -> Result:
+        """Do a step and remember what it took; end the process where memory does not suffice."""
+        before = time.perf_counter(), _processors()
+        try:
+            result = step()
+        except MemoryError as error:  # asked for more than the machine has
+            print(error, file=sys.stderr)
+            raise SystemExit(OUT_OF_MEMORY) from error
+        self.rows.append(("seconds", name, time.perf_counter() - before[0]))
+        self.rows.append(("cpu", name, _processors() - before[1]))
+        return result
+
+    def write(self, out: Path, found: Mapping[tuple[str, str], float]) -> None:
+        """Write ``what``, ``name``, ``value``: what each step took, and what was found."""
+        rows = [*self.rows, *((what, name, float(x)) for (what, name), x in found.items())]
+        pd.DataFrame(rows, columns=["what", "name", "value"]).to_csv(out, index=False)
+
+
+def _processors() -> float:
+    return sum(os.times()[:4])
