@@ -59,10 +59,14 @@ def value_ahead(
     )
 
 
+def _money_spec(largest: float) -> str:
+    """Return the format in which amounts up to this one are written alike."""
+    return "number2" if largest < 100 else "number1" if largest < 1000 else "number0"
+
+
 def _horizons(shown: pd.DataFrame, name: str, scale: Scale, words: Words) -> list[Line]:
     largest = float(shown[name].max()) / scale.size if len(shown) else 0.0
-    spec = "number2" if name == "value" and largest < 100 else "number1"
-    spec = "number0" if name != "value" or largest >= 1000 else spec
+    spec = _money_spec(largest) if name == "value" else "number0"
     lines = []
     for row in shown.itertuples():
         numbers = tuple(x / scale.size for x in (getattr(row, name), row.low, row.high))
@@ -121,12 +125,13 @@ def value_by_product(
     parts = known[(known["horizon_months"] == longest) & ~of_all]
     parts = parts.sort_values("value", ascending=False, kind="stable")
     scale = money_scale(known[["value", "low", "high"]].to_numpy().ravel(), words)
+    spec = _money_spec(float(known["value"].max()) / scale.size if len(known) else 0.0)
     heads = [scale.of(say("Value while they stay"))]
     if len(parts):
         within = say("Value by product within {months:count} months", months=int(longest))
         heads.append(scale.of(within))
     panels = [
-        Panel(head, [_worth(row, name, scale, words) for row, name in rows])
+        Panel(head, [_worth(row, name, scale, spec, words) for row, name in rows])
         for head, rows in zip(heads, (_by_horizon(whole), _by_product(parts)), strict=False)
     ]
 
@@ -156,9 +161,9 @@ def _by_product(parts: pd.DataFrame) -> list[tuple[object, Message | str]]:
     return [(row, row.product) for row in parts.itertuples()]
 
 
-def _worth(row: object, name: Message | str, scale: Scale, words: Words) -> Line:
+def _worth(row: object, name: Message | str, scale: Scale, spec: str, words: Words) -> Line:
     numbers = tuple(x / scale.size for x in (row.value, row.low, row.high))
-    told = tell_range(numbers, "number2" if scale.size > 1 else "number0", words)
+    told = tell_range(numbers, spec, words)
     return Line(name, (Mark(*numbers),), told, bar=TINTS[3])
 
 
