@@ -9,6 +9,8 @@ import ibis
 import numpy as np
 import pandas as pd
 import pytest
+from lifelines import KaplanMeierFitter
+from lifelines.utils import restricted_mean_survival_time
 from scipy import stats
 
 from customerlab.cells import no_rows
@@ -22,10 +24,11 @@ from customerlab.churn.showing import left_out_to_show, ratios_table, rule_to_dr
 from customerlab.churn.stays import Stays
 from customerlab.churn.trouble import compare_levels, fit_trouble, repeated_trouble
 from customerlab.errors import CustomerlabError
-from customerlab.features import TENURE_BANDS, band_of
+from customerlab.features import AGE_BANDS, TENURE_BANDS, band_of
 from customerlab.idleness import IdleRule
 from customerlab.messages import ENGLISH
 from customerlab.privacy import HIDDEN
+from customerlab.simulate import planted as bank
 
 EXITS = ("closed", "payroll_moved")
 #: The first month that is watched, by number; months are counted from the year 0.
@@ -323,14 +326,15 @@ def test_prediction_intervals_cover_as_often_as_they_say():
     score["here"] = score["n"].astype(float)
     monthly = learn.loc[learn["tenure_band"] == "1-2", "chance"].to_numpy()
     truth = 1 - (1 - monthly) ** 2  # tenure 1 and 2 are one band
-    hits = dict.fromkeys(["all", "c", "share"], 0)
+    hits, together = dict.fromkeys(["all", "c", "share", "months"], 0), 0
+    months = 1 + (1 - monthly)
     hazard = fit_hazard(learn.assign(events=np.round(learn["n"] * learn["chance"])), ["g"])
     design, n = hazard.design(learn), learn["n"].to_numpy(float)
     for _ in range(seeds):
         fit = fit_cloglog(design, n, rng.binomial(learn["n"], learn["chance"]))
         own = replace(hazard, coefficients=fit.coefficients, covariance=fit.covariance)
         model = Outlook({"left": own})
-        chances, gradients = _chances(model, score, (2,))
+        chances, gradients = _chances(model, score, (2,), (2,))
         one = Forecast((2,), ("left",), None, score.assign(**chances), model.covariance, gradients)
         total = one.expected().iloc[0]
         third = one.expected(where=np.array([False, False, True])).iloc[0]
@@ -338,8 +342,125 @@ def test_prediction_intervals_cover_as_often_as_they_say():
         hits["all"] += total["low"] <= counts.sum() <= total["high"]
         hits["c"] += third["low"] <= counts[2] <= third["high"]
         hits["share"] += third["share_low"] <= truth[2] <= third["share_high"]
+        ends = np.array([chances["months_here_2_low"], chances["months_here_2_high"]])
+        hits["months"] += ends[0, 2] <= months[2] <= ends[1, 2]
+        sums = ends @ score["n"]
+        together += sums[0] <= months @ score["n"] <= sums[1]
     low, high = stats.binom.interval(1 - 0.001 / len(hits), seeds, 0.95)
     assert all(low <= hit <= high for hit in hits.values()), hits
+    # customers share the errors of the coefficients: summed ends are wide enough, and may be wider
+    assert stats.binomtest(together, seeds, 0.95, alternative="less").pvalue > 0.001
+
+
+# --- months here
+
+
+def test_months_here_are_those_that_begin_before_the_customer_left(outlook, here):
+    """Two exits, month by month; who may have left unnoticed is here for fewer months."""
+    expected = forecast(outlook, ibis.memtable(here), [1], months_here=[6, 2])
+    assert expected.months_here == (2, 6)
+    scores = expected.scores.to_pandas().set_index("customer_id")
+    for _, row in here.head(6).iterrows():
+        stay, months = 1.0, 0.0
+        for ahead in range(6):
+            months += stay
+            if ahead + 1 in (2, 6):
+                got = scores.loc[row["customer_id"], f"months_here_{ahead + 1}"]
+                assert got == pytest.approx(months * row["still_here"], abs=1e-12)
+            stay *= 1 - sum(plain_hazards(outlook, row, ahead).values())
+    spread = scores["months_here_6_high"] - scores["months_here_6_low"]
+    assert (spread > 0).all()
+    assert (scores["months_here_6_high"] <= 6 * scores["still_here"]).all()
+
+
+def test_the_error_of_months_here_is_that_of_differences(outlook, here):
+    """The delta method by central differences in all coefficients of both exits."""
+    base = forecast(outlook, ibis.memtable(here.head(12)), [1], months_here=[4]).cells
+    slope, columns = [], outlook.hazards.items()
+    for exit_, model in columns:
+        for i in range(len(model.coefficients)):
+            moved = []
+            for step in (1e-5, -1e-5):
+                b = model.coefficients.copy()
+                b[i] += step
+                one = replace(
+                    outlook, hazards=outlook.hazards | {exit_: replace(model, coefficients=b)}
+                )
+                moved.append(_chances(one, base, [1], [4])[0]["months_here_4"])
+            slope.append((moved[0] - moved[1]) / 2e-5)
+    slope = np.array(slope).T
+    wide = 1.959964 * np.sqrt(np.diag(slope @ outlook.covariance @ slope.T))
+    mid = base["months_here_4"].to_numpy()
+    inner = (mid + wide < 4) & (mid - wide > 1)
+    assert inner.any()
+    for end, sign in (("low", -1), ("high", 1)):
+        got = base[f"months_here_4_{end}"].to_numpy()
+        np.testing.assert_allclose(got[inner], (mid + sign * wide)[inner], atol=1e-6)
+
+
+def test_months_here_are_the_restricted_mean_of_lifelines():
+    """Ten million stays with chances by tenure band: the area under Kaplan and Meier's curve."""
+    bands = {"0": 0.05, "1-2": 0.03, "3-5": 0.02, "6-11": 0.01}
+    left, rows = 10_000_000, []
+    for tenure in range(12):
+        name = str(band_of(np.array([tenure]), TENURE_BANDS)[0])
+        events = round(left * bands[name])
+        rows.append((name, tenure, left, events))
+        left -= events
+    cells = pd.DataFrame(rows, columns=["tenure_band", "tenure", "n", "events"])
+    curve = KaplanMeierFitter().fit(
+        [*(cells["tenure"] + 1), 12], [1] * 12 + [0], weights=[*cells["events"], left]
+    )
+    new = ibis.memtable(pd.DataFrame({"customer_id": ["a"], "tenure": [0]}))
+    scores = forecast(fit_hazard(cells, []), new, [1], months_here=[3, 6, 12]).scores.to_pandas()
+    for months in (3, 6, 12):
+        wanted = restricted_mean_survival_time(curve, t=months)
+        # numbers of exits are whole: one in ten million
+        assert scores[f"months_here_{months}"].item() == pytest.approx(wanted, abs=1e-5)
+
+
+def test_months_here_follow_the_hazards_of_the_simulated_bank():
+    """Counts by the planted hazard: tenure and age move on, and no coefficient is off."""
+    rng = np.random.default_rng(3)
+    n = 600
+    people = pd.DataFrame(
+        {
+            "tenure": rng.integers(0, 90, n),
+            "age_months": rng.integers(20 * 12, 75 * 12, n),
+            "gender": rng.choice(["female", "male"], n),
+            "region": rng.choice(["east", "north"], n),
+        }
+    )
+
+    def true_hazard(ahead: int) -> np.ndarray:
+        known = {"tenure_months": people["tenure"] + ahead, "payroll": "none", "unresolved": 0}
+        known |= {"age": (people["age_months"] + ahead) // 12, "region": people["region"]}
+        gender = people["gender"].map({"female": "F", "male": "M"})
+        return bank.true_hazard(pd.DataFrame(known).assign(gender=gender))
+
+    parts = []
+    for ahead in range(12):
+        tenure, age = people["tenure"] + ahead, people["age_months"] + ahead
+        parts.append(
+            people.assign(
+                tenure_band=band_of(tenure, TENURE_BANDS),
+                age_band=band_of(age, AGE_BANDS),
+                n=5000,
+                events=5000 * true_hazard(ahead),
+            )
+        )
+    by = ["tenure_band", "age_band", "gender", "region"]
+    cells = pd.concat(parts).groupby(by, as_index=False)[["n", "events"]].sum()
+    table = ibis.memtable(people.assign(customer_id=[str(i) for i in range(n)]))
+    expected = forecast(fit_hazard(cells, by[1:]), table, [3], months_here=[3, 12])
+    scores = expected.scores.to_pandas().set_index("customer_id").loc[[str(i) for i in range(n)]]
+    stay, months = np.ones(n), np.zeros(n)
+    for ahead in range(12):
+        months += stay
+        stay *= 1 - true_hazard(ahead)
+    # our bands of age begin at 20 and 30, the planted ones at 30: no band of ours holds both
+    np.testing.assert_allclose(scores["months_here_12"], months, atol=0.02)
+    assert scores["months_here_12"].mean() == pytest.approx(months.mean(), abs=1e-3)
 
 
 # --- an exit with few cases, and none at all
@@ -376,6 +497,7 @@ def test_without_exits_there_is_no_model(stays):
     names = ["leave_within_3_months", "closed_within_3_months", "payroll_moved_within_3_months"]
     assert [*scores.columns] == [
         *("customer_id", "still_here", *names, "months_left_median", "months_left_mean"),
+        *(f"months_here_{m}{end}" for m in (3, 6, 12) for end in ("", "_low", "_high")),
         *("reason_1", "reason_2"),
     ]
 
@@ -408,6 +530,10 @@ def test_scores_are_of_the_active_customers(stays):
     assert sorted(scores["customer_id"]) == sorted(active["customer_id"])
     silent = scores.set_index("customer_id").loc["silent"]
     assert silent["still_here"] == 0 and np.isnan(silent["leave_within_3_months"])
+    assert silent["months_here_12"] == silent["months_here_12_high"] == 0
+    others = scores[scores["customer_id"] != "silent"]
+    assert others["months_here_12"].between(1, 12).all()
+    assert (others["months_here_3"] > 3 - others["leave_within_3_months"] * 2).all()
     words = set(scores["reason_1"].dropna())
     assert words <= {"gender: women", "assets against three months earlier: at most half"}
     assert len(words) == 2

@@ -14,7 +14,9 @@ from statsmodels.stats.proportion import proportion_confint
 
 from customerlab.errors import CustomerlabError
 from customerlab.messages import Words
+from customerlab.params import Params
 from customerlab.privacy import HIDDEN
+from customerlab.value.acting import propose_care
 from customerlab.value.rfm import (
     ACTION_OF,
     ACTIONS,
@@ -25,7 +27,7 @@ from customerlab.value.rfm import (
     score_and_follow,
     score_rfm,
 )
-from customerlab.value.rfm_flow import flow_findings, flow_to_show, follow_segments, propose_actions
+from customerlab.value.rfm_flow import flow_findings, flow_to_show, follow_segments
 from customerlab.value.rfm_segments import (
     COLUMNS,
     check_segments,
@@ -318,12 +320,17 @@ def test_actions_keep_a_control_and_spend_nothing_on_low_value(scored):
     assert set(ACTION_OF) == set(SEGMENTS)
     assert set(ACTION_OF.values()) == set(ACTIONS)
     assert {name for row in GRID.values() for name in row} | {REGISTERED, LAPSED} == set(SEGMENTS)
-    asked = propose_actions(scored, seed=3, control=0.2).to_pandas()
+    params = Params(client="a", snapshot=DAY, seed=3, customer_value={"control_share": 0.2})
+    asked = propose_care(scored, None, params=params, words=WORDS).to_pandas()
     segments = scored.to_pandas().set_index("customer_id")["segment"]
     assert set(asked["customer_id"]) == set(segments[segments.map(ACTION_OF) != "spare"].index)
-    registered = asked[asked["segment"] == REGISTERED]
+    registered = asked[asked["customer_id"].map(segments) == REGISTERED]
     assert len(registered) >= 200
-    assert set(registered["reason"]) == {"win"}
+    assert set(registered["reason"]) == {"market to them until they buy"}
     control = (asked["arm"] == "control").mean()
     assert abs(control - 0.2) < 4 * np.sqrt(0.16 / len(asked))
-    assert propose_actions(scored, seed=3, control=0.2).to_pandas().equals(asked)
+    assert asked["propensity"].where(asked["arm"] == "contact").dropna().unique() == [0.8]
+    again = propose_care(scored, None, params=params, words=WORDS).to_pandas()
+    assert again.sort_values("customer_id", ignore_index=True).equals(
+        asked.sort_values("customer_id", ignore_index=True)
+    )

@@ -68,7 +68,7 @@ def _content(root: Path) -> dict[str, str]:
 
 
 def _same(found: dict[str, str], expected: dict[str, str]) -> None:
-    # clean and quarantine of eight sources, customers, scores, findings, and every table
+    # clean and quarantine of nine sources, customers, scores, findings, and every table
     tables = [name for one in plan.NOTEBOOKS for name in one.tables]
     assert {Path(name).stem for name in expected} >= {
         *tables,
@@ -76,7 +76,7 @@ def _same(found: dict[str, str], expected: dict[str, str]) -> None:
         "churn_timing",
         "uplift_tests",
     }
-    assert len(expected) == 2 * 8 + 1 + 2 + len(plan.NOTEBOOKS) + len(tables)
+    assert len(expected) == 2 * 9 + 1 + 2 + len(plan.NOTEBOOKS) + len(tables)
     assert found.keys() == expected.keys()
     assert [name for name in expected if found[name] != expected[name]] == []
 

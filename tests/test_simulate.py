@@ -154,7 +154,8 @@ def test_pieces_do_not_depend_on_the_size_of_the_bank(tmp_path: Path) -> None:
     two, three = contents(tmp_path / "two"), contents(tmp_path / "three")
     for name in ("tx_000", "tx_001", "balances_000", "balances_001"):
         assert two[f"raw/{name}.parquet"] == three[f"raw/{name}.parquet"]
-    for name in ("customers.csv", "accounts.csv", "ratings.tsv", "assignments.csv"):
+    texts = ("customers.csv", "accounts.csv", "ratings.tsv", "assignments.csv", "contacts.csv")
+    for name in texts:
         assert three[f"raw/{name}"].startswith(two[f"raw/{name}"])
     name = "raw/interactions.csv.gz"
     assert gzip.decompress(three[name]).startswith(gzip.decompress(two[name]))
@@ -558,3 +559,117 @@ def test_payroll_money_leaves(transactions: pd.DataFrame, truth: pd.DataFrame) -
     by_use = share.groupby(truth.loc[paid.index, "payroll_use"]).median()
     assert by_use["transfer"] > 0.5
     assert by_use["keep"] < 0.1
+
+
+# -- contacts by staff ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def contacts(bank: Path) -> pd.DataFrame:
+    """Read staff's contacts as the bank sent them, and the truth of each."""
+    frame = pd.read_csv(bank / "raw" / "contacts.csv", parse_dates=["contacted_at"])
+    truth = pd.read_parquet(bank / "truth" / "contacts.parquet")
+    for name in ("contacted_at", "product", "channel"):
+        assert (frame[name] == truth[name]).all()
+    assert (frame["cust_no"] == truth["customer_id"]).all()
+    assert ((frame["result"] == "yes") == truth["responded"]).all()
+    frame["month"] = frame["contacted_at"].dt.to_period("M")
+    return frame.assign(chance=truth["chance"], responded=truth["responded"].astype(int))
+
+
+@pytest.fixture(scope="module")
+def known(bank: Path, person_months: pd.DataFrame) -> pd.DataFrame:
+    """One row per customer and month of the last year, with what sells, by the plainest pandas.
+
+    Who joined or came back in the month itself is left out: nobody knew them when it began.
+    """
+    files = sorted((bank / "raw").glob("balances_*.parquet"))
+    held = pd.read_parquet(files, filters=[("month", ">=", "2024-12-01")])
+    held = held[held["month"] <= "2025-11-01"]
+    held = held.assign(
+        customer_id="C" + held["account_id"].str[2:-1], assets=pd.to_numeric(held["balance"])
+    )
+    held = held.groupby(["customer_id", "month"], as_index=False)["assets"].sum()
+    ends = {
+        str(end.start_time.date()): end for end in pd.period_range("2024-12", "2025-11", freq="M")
+    }
+    held["month"] = held["month"].map(ends) + 1
+    rows = person_months[person_months["entry_month"] < person_months["month"].dt.to_timestamp()]
+    rows = rows.drop(columns="assets").merge(held, on=["customer_id", "month"])
+    rows["under 30"], rows["45-59"] = rows["age"] < 30, rows["age"].between(45, 59)
+    rows["60+"], rows["assets > 1000"] = rows["age"] >= 60, rows["assets"] > 1000
+    rows["running"] = rows["payroll"] == "running"
+    return rows.assign(unresolved=rows["unresolved"] > 0)
+
+
+def logistic(yes: pd.Series, design: pd.DataFrame) -> pd.DataFrame:
+    """Return statsmodels' logistic intervals, which together err once in a thousand."""
+    names = list(design)
+    counts = yes.groupby([design[name] for name in names]).agg(["sum", "size"]).reset_index()
+    outcome = np.column_stack([counts["sum"], counts["size"] - counts["sum"]])
+    fit = sm.GLM(outcome, counts[names].astype(float), family=sm.families.Binomial()).fit()
+    return fit.conf_int(alpha=LEVEL / len(names))
+
+
+def test_contacts_have_the_planted_shape(contacts: pd.DataFrame, truth: pd.DataFrame) -> None:
+    """About 35 % of the active in a quarter, a tenth sells, many come again, few are idle."""
+    assert set(contacts["month"]) == set(pd.period_range("2025-01", "2025-12", freq="M"))
+    assert 0.08 <= contacts["responded"].mean() <= 0.12
+    entry, left = (truth[name].dt.to_period("M") for name in ("entry_month", "exit_month"))
+    for first in pd.period_range("2025-01", "2025-12", freq="M")[::3]:
+        there = truth.index[(entry < first) & ~(left < first + 3)]
+        seen = contacts.loc[contacts["month"].between(first, first + 2), "cust_no"]
+        assert there.isin(seen).mean() == pytest.approx(0.36, abs=0.05)
+    assert (contacts["cust_no"].value_counts() > 1).mean() > 0.3
+    assert not contacts.duplicated(["cust_no", "month"]).any()
+    assert 0 < entry[contacts["cust_no"]].isna().mean() < 0.05
+    seconds = contacts.groupby("responded")["call_seconds"].median()
+    assert seconds[1] > 3 * seconds[0]
+
+
+def test_what_sells_is_recovered_by_statsmodels(
+    contacts: pd.DataFrame, known: pd.DataFrame
+) -> None:
+    """Oracle: statsmodels' logistic GLM; all parameters inside 99.9 %, Bonferroni."""
+    both = contacts.rename(columns={"cust_no": "customer_id"})
+    both = both.merge(known, on=["customer_id", "month"])
+    assert len(both) > 0.9 * len(contacts)
+    design = {
+        " ".join(key): (both["product"] == key[0]) & (both["channel"] == key[1])
+        for key in planted.OFFERED
+    }
+    design = pd.DataFrame(design | {name: both[name] for name in planted.SOLD})
+    true = np.array([*planted.OFFERED.values(), *planted.SOLD.values()])
+    # nothing else decides
+    np.testing.assert_allclose(both["chance"], 1 / (1 + np.exp(-(design @ true))), rtol=1e-12)
+    interval = logistic(both["responded"], design)
+    assert ((interval[0] <= true) & (true <= interval[1])).all(), interval.assign(true=true)
+    assert interval.loc["assets > 1000", 0] > 0.3  # narrow enough to mean something
+
+
+def test_staff_have_favourites(contacts: pd.DataFrame, known: pd.DataFrame) -> None:
+    """The same for whom they contact; the young with little are not like anyone contacted."""
+    made = contacts[["cust_no", "month"]].rename(columns={"cust_no": "customer_id"})
+    both = known.merge(made.assign(made=1), how="left", on=["customer_id", "month"])
+    both["made"] = both["made"].fillna(0)
+    passed_over = both["under 30"] & ~both["assets > 1000"]
+    assert passed_over.mean() > 0.05
+    assert both.loc[passed_over, "made"].sum() == 0
+    both = both[~passed_over].assign(intercept=1)
+    interval = logistic(both["made"], both[list(planted.CONTACTED)])
+    true = np.array(list(planted.CONTACTED.values()))
+    assert ((interval[0] <= true) & (true <= interval[1])).all(), interval.assign(true=true)
+
+
+def test_the_chances_of_today_are_those_of_the_truth(bank: Path, truth: pd.DataFrame) -> None:
+    """Every offer to every active customer, by what the other truth files know of them."""
+    chances = pd.read_parquet(bank / "truth" / "response_chances.parquet")
+    about = pd.read_parquet(bank / "truth" / "hazards.parquet").set_index("customer_id")
+    about = about.assign(assets=truth["assets"]).loc[chances["customer_id"]]
+    assert len(chances) == truth["active_at_snapshot"].sum() * len(planted.OFFERED)
+    assert not chances.duplicated(["customer_id", "product", "channel"]).any()
+    true = planted.sale_chance(
+        *(chances[name].to_numpy() for name in ("product", "channel")),
+        *(about[name].to_numpy() for name in ("assets", "age", "payroll", "unresolved")),
+    )
+    np.testing.assert_allclose(chances["chance"], true, rtol=1e-12)

@@ -10,8 +10,8 @@ from scipy import stats
 
 from customerlab.errors import CustomerlabError
 from customerlab.messages import Words
-from customerlab.value.rfm_cuts import compare_cuts, difference_found, tabulate_cuts
-from customerlab.value.suppression import add_losses, draw_line, suppression_to_show
+from customerlab.value.rfm_cuts import compare_cuts, cuts_to_show, difference_found
+from customerlab.value.suppression import add_losses, draw_line, line_to_show
 
 WORDS = Words("en", "CNY", 10)
 
@@ -96,7 +96,7 @@ def test_edges_give_words(values, budget, words, status):
     line = add_losses(line, followed, value="value")
     assert words in WORDS(line.finding.text)
     assert line.finding.status == status
-    shown = suppression_to_show(line, 10)
+    shown = line_to_show(line, 10)
     assert set(shown["customers"]) <= {0, "<10"}
     for wrong in ({"budget": -1, "cost": 1}, {"budget": 1, "cost": 0}):
         with pytest.raises(CustomerlabError):
@@ -127,9 +127,10 @@ def test_cut_points_find_a_planted_step_that_fifths_miss():
     # a bin has 5 % of the customers or more: the cut is at their place, a little below the step
     assert 2200 < max(compared.cuts["monetary"]) <= 2500
     assert compared.learnt >= compared.fifths
-    bins = tabulate_cuts(compared)
-    assert set(bins["measure"]) == {"recency_days", "frequency", "monetary"}
-    assert bins["low"].min() == -np.inf
+    bins = cuts_to_show(compared)
+    names = {one.text for one in bins["measure"]}
+    assert names == {"days since the last purchase", "orders", "money"}
+    assert bins.loc[bins["bin"] == 1, "low"].isna().all()
 
 
 def test_where_only_money_tells_the_best_fifth_is_that_of_the_rows():

@@ -308,3 +308,35 @@ def test_watched_while_it_runs_the_interval_is_wider_and_never_stops_holding(few
     assert len(looks) > 10
     last = watched.of("A", "mail", "orders")
     assert looks["low"].iloc[-1] == pytest.approx(last["adjusted_low"])
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_only_the_campaigns_own_contacts_count(named):
+    """Oracle: the plainest pandas. Staff sell other things meanwhile, in the same days."""
+    frames = shop(120)
+    drawn = frames["assignments"]
+    later = pd.Timestamp("2025-04-02")
+    drawn["assigned_at"] = pd.Timestamp("2025-04-01")
+    drawn = pd.concat([drawn, drawn.assign(campaign_id="B"), drawn.assign(campaign_id="C")])
+    offers = pd.DataFrame({"campaign_id": ["A", "B", "C"], "product": ["plan", "card", None]})
+    ids = frames["customers"]["customer_id"]
+    made = pd.DataFrame({"customer_id": ids[:60], "contacted_at": later})
+    made["product"] = np.resize(["plan", "loan", None], 60)
+    if named:
+        made["campaign_id"] = np.resize(["A", None], 60)
+    given = {**frames, "assignments": drawn, "campaigns": offers, "contacts": made}
+    asked = params(outcomes={"bought": OUTCOMES["bought"]}, covariates=["gender"])
+    trials = {one.id: one for one in read_assignments(as_tables(given), asked, kept).trials}
+    whose = {
+        "A": made["campaign_id"] == "A" if named else made["product"] != "loan",
+        "B": made["customer_id"].isna() if named else made["product"].isna(),
+        "C": made["customer_id"].isna() if named else made["customer_id"].notna(),
+    }
+    for one, mine in whose.items():
+        rows = trials[one].rows.to_pandas().set_index("customer_id")
+        if not mine.any():  # of this campaign the contacts do not tell
+            assert rows["contacted"].isna().all() and not trials[one].contact_known
+            continue
+        reached = rows.index.isin(made.loc[mine, "customer_id"])
+        assert (rows["contacted"].astype(bool) == reached).all()
+        assert 0 < reached.sum() < len(rows)

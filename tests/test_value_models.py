@@ -320,3 +320,32 @@ def test_few_customers_are_not_shown():
     tiny = foretell(held.model, fit_gamma_gamma(spending_of(counts)), counts.head(5), [3])
     assert outlook_to_show(tiny, 10)["value"].tolist() == ["hidden"]
     assert outlook_to_show(tiny, 10)["n"].tolist() == ["<10"]
+
+
+def test_customers_who_all_stop_alike_are_told_with_intervals():
+    """Planted truth without a spread of the chance to stop: a and b grow beyond all bounds."""
+    rng = np.random.default_rng(4)
+    r, alpha, stop, weeks, customers = 2.0, 12.0, 0.06, 78.0, 3000
+    rows = []
+    for rate in rng.gamma(r, 1 / alpha, customers):
+        day, bought, last = 0.0, 0, 0.0
+        while (day := day + rng.exponential(1 / rate)) < weeks:
+            bought, last = bought + 1, day
+            if rng.random() < stop:
+                break
+        rows.append((bought, max(round(last * 7), bought > 0), int(weeks * 7)))
+    counts = pd.DataFrame(rows, columns=["frequency", "recency_days", "age_days"]).assign(n=1)
+    model = fit_bgnbd(counts)
+    told = model.table.set_index("parameter")
+    for name, true in (("r", r), ("purchases_per_week", r / alpha), ("stop_chance", stop)):
+        assert told.loc[name, "low"] < true < told.loc[name, "high"]
+    assert told.loc[["a", "b"], "estimate"].isna().all()
+    # the limit of the hypergeometric form, where that can still be worked out
+    near = np.array(
+        [*model.parameters[:2], 600.0, 600.0 * model.parameters[3] / model.parameters[2]]
+    )
+    assert expected_purchases(model.parameters, counts, 26.0) == pytest.approx(
+        expected_purchases(near, counts, 26.0), rel=0.01
+    )
+    assert model.status == "supported"
+    assert "the same for all" in model.text.text

@@ -58,8 +58,8 @@ def _any_of(*alternatives: str) -> tuple[frozenset[str], ...]:
 
 
 _COMMON = ("client", "snapshot", "language", "currency", "engine", "privacy")
-_SECTIONS = ("data_cleaning", "invalid_customers", "churn_timing", "repurchase_drivers")
-_SECTIONS += ("uplift_tests",)
+_SECTIONS = ("data_cleaning", "invalid_customers", "customer_value", "churn_timing")
+_SECTIONS += ("repurchase_drivers", "response_model", "uplift_tests")
 
 NOTEBOOKS = (
     Notebook(
@@ -125,6 +125,32 @@ NOTEBOOKS = (
             "proportional_hazards",
         ),
     ),
+    Notebook(  # after 04, whose months left are a bank's customers' value
+        "03_customer_value",
+        "customer_value",
+        say("Whom to care for, whom to win, whom to leave out?"),
+        needs=_any_of("transactions"),
+        after=("01_data_cleaning", "02_invalid_customers", "04_churn_timing"),
+        keys=(*_COMMON, "seed", "customer_value"),
+        tables=(
+            "rfm_segments",
+            "segment_flow",
+            "cut_points",
+            "value_weeks",
+            "value_by_frequency",
+            "value_holdout",
+            "value_model",
+            "value_ahead",
+            "months_value",
+            "wallet",
+            "wallet_groups",
+            "product_holding",
+            "cross_sell",
+            "loyal",
+            "loyal_by_rating",
+            "left_out",
+        ),
+    ),
     Notebook(
         "05_repurchase_drivers",
         "repurchase_drivers",
@@ -143,6 +169,27 @@ NOTEBOOKS = (
             "importance_map",
             "influences",
             "checks",
+        ),
+    ),
+    Notebook(
+        "06_response_model",
+        "response_model",
+        say("Whom to call, and from which chance on?"),
+        needs=_any_of("contacts", "campaigns assignments transactions"),
+        after=("01_data_cleaning", "02_invalid_customers"),
+        keys=(*_COMMON, "seed", "response_model"),
+        tables=(
+            "response_leaks",
+            "scorecard",
+            "gains",
+            "response_models",
+            "response_calibration",
+            "stability",
+            "cutoff",
+            "cutoff_rules",
+            "resemblance",
+            "pairs",
+            "profile",
         ),
     ),
     Notebook(
@@ -178,8 +225,10 @@ NOTEBOOKS = (
         after=(
             "01_data_cleaning",
             "02_invalid_customers",
+            "03_customer_value",
             "04_churn_timing",
             "05_repurchase_drivers",
+            "06_response_model",
             "07_uplift_tests",
         ),
         keys=(*_COMMON, "title", "seed", "sources", *_SECTIONS),
@@ -322,7 +371,15 @@ def results(notebook: Notebook, params: Params, paths: Paths) -> tuple[Path, ...
             paths.scores("churn_timing"),
             paths.actions("churn_timing", params.snapshot),
         ],
+        "customer_value": [
+            paths.scores("customer_value"),
+            paths.actions("customer_value", params.snapshot),
+        ],
         "repurchase_drivers": [],
+        "response_model": [
+            paths.scores("response_model"),
+            paths.actions("response_model", params.snapshot),
+        ],
         "uplift_tests": [
             paths.scores("uplift_tests"),
             paths.actions("uplift_tests", params.snapshot),

@@ -23,6 +23,7 @@ import pandas as pd
 from customerlab.cells import cells
 from customerlab.churn.hazard import Hazard, Z
 from customerlab.churn.levels import as_levels, natural_order
+from customerlab.churn.months_here import bounded, months_names
 from customerlab.churn.outlook import Outlook, as_outlook
 from customerlab.churn.reasons import find_reasons
 from customerlab.errors import CustomerlabError
@@ -47,14 +48,19 @@ class Forecast:
         customer who is: per horizon ``leave_within_<h>_months`` (with several exits also
         ``<exit>_within_<h>_months``), ``months_left_median`` (missing beyond the next 24: nobody
         has been watched for long enough to say) and ``months_left_mean`` of the next 24,
-        ``reason_1`` and ``reason_2`` (:func:`customerlab.churn.reasons.find_reasons`).
+        ``reason_1`` and ``reason_2`` (:func:`customerlab.churn.reasons.find_reasons`). Of the
+        months asked for, ``months_here_<m>`` with the 95 % interval ``_low`` to ``_high``, times
+        ``still_here``: who may have left unnoticed is expected to be here for fewer months.
     cells : DataFrame
         One row per combination of features: its values, ``n`` customers, how many of them are
-        expected to be still ``here``, sums asked for, and the columns of `scores`.
+        expected to be still ``here``, sums asked for, and the columns of `scores`, all of them
+        given that the customer is still here.
     covariance : ndarray
         Of the model's coefficients.
     gradients : dict of (str, int) to ndarray
         Per column of chances and cell, how the chance moves with each coefficient.
+    months_here : tuple of int
+        Of how many months ahead it is told for how many of them customers are here.
     """
 
     horizons: tuple[int, ...]
@@ -63,6 +69,7 @@ class Forecast:
     cells: pd.DataFrame
     covariance: np.ndarray
     gradients: dict[str, np.ndarray]
+    months_here: tuple[int, ...] = ()
 
     @property
     def customers(self) -> int:
@@ -140,6 +147,7 @@ def forecast(
     by: Sequence[str] = (),
     sums: Sequence[str] = (),
     causes: Mapping[str, Hazard] | None = None,
+    months_here: Sequence[int] = (),
 ) -> Forecast:
     """Return the chances of leaving of every customer in `features`.
 
@@ -158,6 +166,8 @@ def forecast(
         Columns of `features` to add up within each cell, for instance ``assets``.
     causes : mapping of str to Hazard, optional
         The models of causes, which the reasons are taken from; `model` itself when left out.
+    months_here : sequence of int
+        Of so many months it is told for how many of them each customer is expected to be here.
     """
     outlook = as_outlook(model)
     if not outlook.fitted:
@@ -166,10 +176,11 @@ def forecast(
             "so nobody's chance of leaving can be computed"
         )
     horizons = tuple(sorted(set(horizons_months)))
+    lived = tuple(sorted(set(months_here)))
     risks = [f"risk_{e}" for e in outlook.exits if f"risk_{e}" in features.columns]
     why = outlook if causes is None else Outlook(dict(causes))
     needed = [*outlook.inputs, *why.inputs]
-    keyed, keys = _keys(features, needed, max(horizons), [*by, *risks], sums)
+    keyed, keys = _keys(features, needed, max(*horizons, *lived, 1), [*by, *risks], sums)
     added = {name: keyed[name] * keyed.still_here for name in sums}
     counted = cells(keyed, by=[*keys, "still_here"], sums=added)
     counted["here"] = counted["still_here"] * counted["n"]
@@ -178,7 +189,7 @@ def forecast(
     for name in sums:
         counted[name] = counted[name].astype(float)
     counted = counted.assign(**_moved(counted, 0))
-    chances, gradients = _chances(outlook, counted, horizons)
+    chances, gradients = _chances(outlook, counted, horizons, lived)
     counted = counted.assign(**chances)
     codes = find_reasons(why, outlook, counted, lambda m: _moved(counted, m), max(horizons))
     counted = counted.assign(**codes)
@@ -190,22 +201,29 @@ def forecast(
         | dict.fromkeys(codes, "string"),
     )
     scores = keyed.join(known, keys).select("customer_id", "still_here", *columns)
-    return Forecast(horizons, outlook.exits, scores, counted, outlook.covariance, gradients)
+    scores = scores.mutate(**{one: scores[one] * scores.still_here for one in months_names(lived)})
+    covariance = outlook.covariance
+    return Forecast(horizons, outlook.exits, scores, counted, covariance, gradients, lived)
 
 
 def _chances(
-    outlook: Outlook, counted: pd.DataFrame, horizons: Sequence[int]
+    outlook: Outlook,
+    counted: pd.DataFrame,
+    horizons: Sequence[int],
+    months_here: Sequence[int] = (),
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Return each cell's chances and months left, and how the chances move with coefficients."""
     several = len(outlook.exits) > 1
-    size, many = len(outlook.covariance), len(counted)
+    covariance, many = outlook.covariance, len(counted)
+    size, longest = len(covariance), max(*horizons, *months_here, 1)
     here, slope = np.ones(many), np.zeros((many, size))
     left = {exit_: np.zeros(many) for exit_ in outlook.exits}
     slopes = {exit_: np.zeros((many, size)) for exit_ in outlook.exits if several}
     chances: dict[str, np.ndarray] = {}
     gradients: dict[str, np.ndarray] = {}
     months, median = np.zeros(many), np.full(many, np.nan)
-    for ahead in range(max(horizons)):
+    lived, lived_slope, told = np.zeros(many), np.zeros((many, size)), {}
+    for ahead in range(longest):
         rows = outlook.rows(counted.assign(**_moved(counted, ahead)), ahead)
         total, change, at = np.zeros(many), np.zeros((many, size)), 0
         for exit_, chance, moves in outlook.hazards_of(rows):
@@ -219,6 +237,10 @@ def _chances(
             at = mine.stop
         total = np.minimum(total, 1 - 1e-12)  # several exits, each nearly sure
         months += here * (ahead < MONTHS_AHEAD)
+        lived += here
+        lived_slope += slope
+        if ahead + 1 in months_here:
+            told |= bounded(ahead + 1, lived, lived_slope, covariance)
         slope = slope * (1 - total)[:, None] - here[:, None] * change
         now = here * (1 - total)
         median = np.where(np.isnan(median) & (now <= 0.5), ahead + 1, median)
@@ -229,13 +251,14 @@ def _chances(
             for exit_ in slopes:
                 chances[score_name(ahead + 1, exit_)] = left[exit_].copy()
                 gradients[score_name(ahead + 1, exit_)] = slopes[exit_].copy()
-    # from the longest horizon on nothing more changes
-    for ahead in range(max(horizons), MONTHS_AHEAD):
+    # beyond what was asked for nothing more changes
+    for ahead in range(longest, MONTHS_AHEAD):
         months += here
         here = here * (1 - total)
         median = np.where(np.isnan(median) & (here <= 0.5), ahead + 1, median)
     chances["months_left_median"] = median
     chances["months_left_mean"] = months
+    chances |= told
     return chances, gradients
 
 

@@ -78,7 +78,11 @@ def curve_to_show(result: Calibration, min_cell: int) -> pd.DataFrame:
     Neighbouring tenths are joined until at least `min_cell` left and as many stayed; the bars are
     rounded to a multiple of `min_cell`.
     """
-    curve = result.curve
+    return curve_rows_to_show(result.curve, min_cell)
+
+
+def curve_rows_to_show(curve: pd.DataFrame, min_cell: int) -> pd.DataFrame:
+    """Return the rows of a curve, see :func:`curve_to_show`, as they may be shown."""
     line = curve[curve["kind"] == "smooth"]
     stayed = line["customers"] - line["events"]
     # where each chance has its own share, that share is a count

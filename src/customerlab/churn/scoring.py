@@ -11,6 +11,7 @@ import pandas as pd
 from customerlab.churn.curves import FEW_EVENTS
 from customerlab.churn.forecast import Forecast, forecast, score_name
 from customerlab.churn.hazard import Hazard
+from customerlab.churn.months_here import MONTHS_HERE, months_names
 from customerlab.churn.outlook import Outlook
 from customerlab.churn.reasons import MOST, reason_in_words
 from customerlab.churn.stays import Stays
@@ -29,6 +30,7 @@ def forecast_here(
     horizons_months: Sequence[int],
     customers: ir.Table | None = None,
     causes: Mapping[str, Hazard] | None = None,
+    months_here: Sequence[int] = MONTHS_HERE,
 ) -> Forecast | None:
     """Return the chances of leaving of the active customers who are here.
 
@@ -42,6 +44,8 @@ def forecast_here(
         they are added up in ``assets`` of the forecast's cells.
     causes : mapping of str to Hazard, optional
         The models of causes: see :func:`customerlab.churn.forecast.forecast`.
+    months_here : sequence of int
+        Of so many months it is told for how many of them each customer is expected to be here.
 
     Returns
     -------
@@ -59,7 +63,8 @@ def forecast_here(
         return None
     # a group may be one of tenure, also where no model uses it
     by = dict.fromkeys(["tenure_band", *stays.groups, *stays.covariates])
-    return forecast(outlook, here, horizons_months, by=[*by], sums=sums, causes=causes)
+    more = {"sums": sums, "causes": causes, "months_here": months_here}
+    return forecast(outlook, here, horizons_months, by=[*by], **more)
 
 
 def score_customers(
@@ -88,8 +93,13 @@ def score_customers(
         silent for as long as the idle rule asks) and, given that they are still here,
         ``leave_within_<h>_months``, with several exits ``<exit>_within_<h>_months``,
         ``months_left_median`` (missing beyond 24), ``months_left_mean`` (of the next 24), and
-        ``reason_1`` and ``reason_2`` in words; null without a model. Empty where customers have
-        no number.
+        ``reason_1`` and ``reason_2`` in words; null without a model. ``months_here_<m>`` (of the
+        next 3, 6 and 12 unless others were asked for) with the 95 % interval ``_low`` to
+        ``_high`` is what is expected of everybody: months given that they are still here, times
+        ``still_here``, so 0 for those silent for as long as the idle rule asks; that some of these
+        come back is not counted. The intervals come from the coefficients, whose errors all
+        customers share: the sum of the lows to the sum of the highs is at least wide enough for
+        a sum over customers. Empty where customers have no number.
     """
     people = stays.here if customers is None else _active(customers)
     people = people.select("customer_id")
@@ -97,7 +107,8 @@ def score_customers(
         people = people.limit(0)
     kinds = [None, *(stays.exits if len(stays.exits) > 1 else ())]
     names = [score_name(horizon, kind) for horizon in horizons_months for kind in kinds]
-    names += ["months_left_median", "months_left_mean"]
+    lived = months_names(MONTHS_HERE if expected is None else expected.months_here)
+    names += ["months_left_median", "months_left_mean", *lived]
     reasons = [f"reason_{place + 1}" for place in range(MOST)]
     if expected is None:
         unknown = {name: ibis.null("float64") for name in ("still_here", *names)}
@@ -114,7 +125,8 @@ def score_customers(
         else ibis.null("string")
         for name in reasons
     }
-    joined = joined.mutate(still_here=joined.still_here.fill_null(0.0), **said)
+    filled = {name: joined[name].fill_null(0.0) for name in ("still_here", *lived)}
+    joined = joined.mutate(**filled, **said)
     return joined.select("customer_id", "still_here", *names, *reasons)
 
 

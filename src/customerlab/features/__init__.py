@@ -4,6 +4,7 @@ Every feature is a category: models need only how many customer-months share eac
 """
 
 from customerlab.features.building import choose, features_in, with_features, with_people
+from customerlab.features.known import USUAL_FEATURES, with_known
 from customerlab.features.names import (
     AGE_BANDS,
     FEATURES,
@@ -32,6 +33,7 @@ __all__ = [
     "SYMPTOMS",
     "TENURE_BANDS",
     "UNKNOWN",
+    "USUAL_FEATURES",
     "band",
     "band_of",
     "choose",
@@ -41,5 +43,6 @@ __all__ = [
     "level_name",
     "paid_months",
     "with_features",
+    "with_known",
     "with_people",
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from customerlab.headings.uplift import UPLIFT
+from customerlab.headings.value import VALUE
 from customerlab.messages import Message, say
 
 #: Column, or ``table.column`` where another table means something else by it, to its heading and
 #: the format of its values (see :func:`customerlab.messages.say`).
 COLUMNS: dict[str, tuple[Message, str]] = {
     **UPLIFT,
+    **VALUE,
     "account_band": (say("Account holds"), "text"),
     "accounts": (say("Accounts"), "count"),
     "action": (say("What was done"), "text"),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from customerlab.messages import Message
 from customerlab.plots.chart import ACCENT, SOFT, TINTS, WARN, Canvas, text_width
@@ -32,7 +33,7 @@ def paint_band(
     random: np.ndarray | None = None,
     legend: Sequence[Message] = (),
     dots: bool = False,
-) -> None:
+) -> Axes | None:
     """Draw a line in its band, with a line at 0.
 
     Parameters
@@ -47,10 +48,16 @@ def paint_band(
         Names of the line and of the dashed one.
     dots : bool
         Whether each value has a dot.
+
+    Returns
+    -------
+    Axes or None
+        For further marks; None where there was nothing to draw.
     """
     x, value, low, high = lines
     if not len(x):
-        return draw_nothing(canvas)
+        draw_nothing(canvas)
+        return None
     width = canvas.width - 36
     names = [canvas.lines(name, width) for name in legend]
     titles = canvas.lines(frame.height, canvas.width)
@@ -84,7 +91,7 @@ def paint_band(
     axes.grid(axis="y")
     title = canvas.labels(frame.across)
     sheet.text(left, top + height + 28 + LINE / 2, title, va="center_baseline", color=SOFT)
-    return None
+    return axes
 
 
 def _ends(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float, float]:

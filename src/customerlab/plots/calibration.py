@@ -1,8 +1,10 @@
-"""Whether the chances that were foretold came true, horizon by horizon."""
+"""Whether the chances that were foretold came true: of leaving, by horizon, or of responding."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -15,6 +17,19 @@ from customerlab.plots.rows import dot
 
 _LINE = 19  # from one line of text to the next
 _LEFT, _GAP, _BARS = 46.0, 26.0, 44.0  # margins and the height of the distribution, in pixels
+
+_TOO_FEW_RESPONSES = say("Too few responses to compare the chances with.")
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What a figure says of customers whose chances came true."""
+
+    share: Message  # title of the upright axis
+    point: Callable[[float, float], Message]  # of one dot, by what was foretold and observed
+    none: Message
+    subtitle: Message
+    alt: Callable[[str], Message]  # by the words for all panels
 
 
 def calibration_curve(
@@ -42,42 +57,88 @@ def calibration_curve(
         (_panel_name(horizon, group if several else None), part)
         for (horizon, group), part in table.groupby(["horizon_months", "group"], sort=False)
     ]
+    told = _Told(
+        say("Share that left, in %, on a log scale"),
+        lambda predicted, observed: say(
+            "{predicted:percent} foretold, {observed:percent} left",
+            predicted=predicted,
+            observed=observed,
+        ),
+        TOO_FEW,
+        say(
+            "Dashed: as foretold. Line: the smooth share that left, with its 95 % band. Dots: "
+            "customers in about ten equal groups, with 95 % ranges. Bars: how many have each chance"
+        ),
+        lambda panels: say("Chances foretold against shares that left. {panels}.", panels=panels),
+    )
+    return _draw(panels, words, title or _title(table), told)
 
+
+def response_calibration(
+    table: pd.DataFrame, words: Words = ENGLISH, *, title: Message | None = None
+) -> Chart:
+    """Draw the share that responded against the chance foretold: the diagonal is right.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`customerlab.response.judged_shown.response_curve_to_show`, with the columns
+        that :func:`calibration_curve` reads.
+    words : Words
+    title : Message, optional
+    """
+    panels = [("", part) for _, part in table.groupby("group", sort=False)]
+    told = _Told(
+        say("Share that responded, in %, on a log scale"),
+        lambda predicted, observed: say(
+            "{predicted:percent} foretold, {observed:percent} responded",
+            predicted=predicted,
+            observed=observed,
+        ),
+        _TOO_FEW_RESPONSES,
+        say(
+            "Dashed: as foretold. Line: the smooth share that responded, with its 95 % band. Dots: "
+            "contacts in about ten equal groups, with 95 % ranges. Bars: how many have each chance"
+        ),
+        lambda panels: say(
+            "Chances foretold against shares that responded. {panels}.", panels=panels
+        ),
+    )
+    return _draw(panels, words, title or _response_title(table), told)
+
+
+def _draw(
+    panels: list[tuple[Message | str, pd.DataFrame]], words: Words, title: Message, told: _Told
+) -> Chart:
     def paint(canvas: Canvas) -> None:
         across = 1 if canvas.narrow else 2
         width = (canvas.width - (across - 1) * _GAP) / across
         side = width - _LEFT - 12
-        height = 2 * _LINE + 6 + side + _BARS + 30 + _LINE + 14
+        heads = 1 + any(name != "" for name, _ in panels)
+        height = heads * _LINE + 6 + side + _BARS + 30 + _LINE + 14
         rows = math.ceil(len(panels) / across)
         canvas.grow_to(max(rows * height - 14, 2.0 * _LINE))
         sheet = canvas.sheet()
         if not panels:
-            sheet.text(0, _LINE, canvas.labels(TOO_FEW), va="center_baseline", color=SOFT)
+            sheet.text(0, _LINE, canvas.labels(told.none), va="center_baseline", color=SOFT)
         for i, (name, part) in enumerate(panels):
             left, top = (i % across) * (width + _GAP), (i // across) * height
-            texts = {
-                0.5: (name, {"weight": "bold"}),
-                1.5: (say("Share that left, in %, on a log scale"), {"color": SOFT}),
-            }
-            for line, (text, style) in texts.items():
-                at = top + line * _LINE
+            texts = [(name, {"weight": "bold"})] if heads == 2 else []
+            texts += [(told.share, {"color": SOFT})]
+            for line, (text, style) in enumerate(texts):
+                at = top + (line + 0.5) * _LINE
                 sheet.text(left, at, canvas.labels(text), va="center_baseline", **style)
-            _paint_panel(canvas, part, left + _LEFT, top + 2 * _LINE + 6, side)
-            below = top + 2 * _LINE + 6 + side + _BARS + 28 + _LINE / 2
+            _paint_panel(canvas, part, left + _LEFT, top + heads * _LINE + 6, side)
+            below = top + heads * _LINE + 6 + side + _BARS + 28 + _LINE / 2
             text = canvas.labels(say("Chance foretold, in %, on a log scale"))
             sheet.text(left + _LEFT, below, text, va="center_baseline", color=SOFT)
 
     return draw(
         paint,
         words,
-        title=title or _title(table),
-        subtitle=""
-        if not panels
-        else say(
-            "Dashed: as foretold. Line: the smooth share that left, with its 95 % band. Dots: "
-            "customers in about ten equal groups, with 95 % ranges. Bars: how many have each chance"
-        ),
-        alt=_alt(panels, words),
+        title=title,
+        subtitle=told.subtitle if panels else "",
+        alt=_alt(panels, words, told),
     )
 
 
@@ -166,24 +227,24 @@ def _title(table: pd.DataFrame) -> Message:
     )
 
 
-def _alt(panels: list[tuple[Message, pd.DataFrame]], words: Words) -> Message:
+def _response_title(table: pd.DataFrame) -> Message:
+    tenths = table[table["kind"] == "tenth"]
+    if tenths.empty:
+        return _TOO_FEW_RESPONSES
+    most = tenths.loc[tenths["predicted"].astype(float).idxmax()]
+    return say(
+        "Of the contacts with the highest chances {predicted:percent} were expected to respond; "
+        "{observed:percent} did.",
+        predicted=most["predicted"],
+        observed=most["observed"],
+    )
+
+
+def _alt(panels: list[tuple[Message | str, pd.DataFrame]], words: Words, told: _Told) -> Message:
     texts = []
     for name, part in panels:
-        points = [
-            words(
-                say(
-                    "{predicted:percent} foretold, {observed:percent} left",
-                    predicted=point.predicted,
-                    observed=point.observed,
-                )
-            )
-            for point in part[part["kind"] == "tenth"].itertuples()
-        ]
-        joined = words(say("; ")).join(points)
-        texts.append(words(say("{name}: {value}", name=name, value=joined)))
-    if not texts:
-        return TOO_FEW
-    return say(
-        "Chances foretold against shares that left. {panels}.",
-        panels=words(say(". ")).join(texts),
-    )
+        tenths = part[part["kind"] == "tenth"]
+        points = [told.point(point.predicted, point.observed) for point in tenths.itertuples()]
+        joined = words(say("; ")).join(map(words, points))
+        texts.append(words(say("{name}: {value}", name=name, value=joined)) if name else joined)
+    return told.alt(words(say(". ")).join(texts)) if texts else told.none

@@ -90,3 +90,52 @@ def without_few(subtitle: Message, left_out: int) -> Message:
         subtitle=subtitle,
         count=left_out,
     )
+
+
+@dataclass(frozen=True)
+class Scale:
+    """In what unit large amounts of money are written, so that their numbers stay short.
+
+    Attributes
+    ----------
+    size : float
+        What amounts are divided by.
+    unit : Message or str
+        Its name with that of the currency; empty where neither has one.
+    """
+
+    size: float
+    unit: Message | str
+
+    def of(self, what: Message) -> Message:
+        """Return the title of an axis."""
+        return say("{what}, in {unit}", what=what, unit=self.unit) if self.unit else what
+
+    def number(self, amount: float, words: Words) -> str:
+        """Return an amount in three digits, without its unit."""
+        value = amount / self.size
+        digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+        return words.format(value, f"number{digits}")
+
+    def tell(self, amount: float, words: Words) -> Message | str:
+        """Return an amount in three digits, with its unit."""
+        number = self.number(amount, words)
+        return say("{value} {unit}", value=number, unit=self.unit) if self.unit else number
+
+
+def money_scale(amounts: Iterable[float], words: Words) -> Scale:
+    """Return the scale on which the largest of these amounts has few digits."""
+    largest = max((abs(x) for x in amounts if math.isfinite(x)), default=0.0)
+    if words.language == "zh":  # counts in ten thousands and hundred millions
+        currency = "元" if words.currency == "CNY" else words.currency
+        units = ((1e8, f"亿{currency}"), (1e4, f"万{currency}"))
+    else:
+        currency = words.currency
+        units = (
+            (1e6, say("million {currency}", currency=currency) if currency else say("millions")),
+            (1e3, say("thousand {currency}", currency=currency) if currency else say("thousands")),
+        )
+    for size, unit in units:
+        if largest >= 2 * size:
+            return Scale(size, unit)
+    return Scale(1.0, currency)

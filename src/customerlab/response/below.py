@@ -31,6 +31,22 @@ class Below:
     cost: float
 
 
+def size_of_test(pays: float, mean: float) -> float:
+    """Return how many customers show that a share is below what pays; see :func:`draw_below`.
+
+    Parameters
+    ----------
+    pays, mean : float
+        The share from which a contact pays, and the one that is expected.
+    """
+    pays = min(pays, 1.0)
+    if mean >= pays:
+        return np.inf
+    z = scipy.special.ndtri([0.95, 0.8])
+    spread = z @ np.sqrt([pays * (1 - pays), mean * (1 - mean)])
+    return float(np.ceil((spread / (pays - mean)) ** 2))
+
+
 def draw_below(
     chance: np.ndarray,
     cutoff: float,
@@ -61,12 +77,8 @@ def draw_below(
     drawn = np.zeros(len(chance), dtype=bool)
     if not len(below):
         return Below(drawn, np.nan, np.nan, 0.0)
-    pays, mean = min(contact_cost / margin, 1.0), float(chance[below].mean())
-    needed = np.inf
-    if mean < pays:
-        z = scipy.special.ndtri([0.95, 0.8])
-        spread = z @ np.sqrt([pays * (1 - pays), mean * (1 - mean)])
-        needed = float(np.ceil((spread / (pays - mean)) ** 2))
+    mean = float(chance[below].mean())
+    needed = size_of_test(contact_cost / margin, mean)
     room = len(below) if most is None else min(most, len(below))
     size = int(min(needed, room))
     drawn[rng.permutation(below)[:size]] = True

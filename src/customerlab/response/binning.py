@@ -112,7 +112,7 @@ def find_bins(values: pd.Series, responded: np.ndarray, *, max_bins: int = 6) ->
         after = there[np.searchsorted(there, ends[last], side="right")] if len(last) else ends[last]
         edges = np.array([roundest(a, b) for a, b in zip(ends[last], after, strict=True)])
         times = pd.api.types.is_datetime64_any_dtype(values.dtype)
-        names, levels = (_ranges(edges, times) if count else []), {}
+        names, levels = (ranges(edges, times) if count else []), {}
     else:
         edges, own = None, np.searchsorted(last, np.arange(count))
         levels = {name: int(one) for name, one in zip(known, own, strict=True)}
@@ -167,7 +167,7 @@ def _cuts(n: np.ndarray, events: np.ndarray, trend: str, max_bins: int) -> np.nd
     return np.floor(binning.splits).astype("int64")
 
 
-def _ranges(edges: np.ndarray, times: bool) -> list[Message]:
+def ranges(edges: np.ndarray, times: bool) -> list[Message]:
     """Return the bins of a number in words."""
     if not len(edges):
         return [say("any")]

@@ -21,6 +21,11 @@ def is_number(values: pd.Series) -> bool:
     )
 
 
+def is_time(values: pd.Series) -> bool:
+    """Return whether a column is times."""
+    return pd.api.types.is_datetime64_any_dtype(values.dtype)
+
+
 def as_numbers(values: pd.Series) -> np.ndarray:
     """Return numbers, missing ones as NaN; times are days since 1970."""
     if pd.api.types.is_datetime64_any_dtype(values.dtype):

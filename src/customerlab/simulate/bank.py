@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from customerlab.errors import CustomerlabError
-from customerlab.simulate import planted, rows, text, truth, voices
+from customerlab.simulate import contacts, planted, rows, text, truth, voices
 from customerlab.simulate.dirt import Dirt
 from customerlab.simulate.files import OURS, Files
 from customerlab.simulate.lives import campaign_month, live
@@ -35,8 +35,11 @@ TRUTH_FILES = (
     "customers.parquet",
     "hazards.parquet",
     "responses.parquet",
+    "contacts.parquet",
+    "response_chances.parquet",
     "hazard.json",
     "campaigns.json",
+    "contacts.json",
     "factors.json",
     "dirt.csv",
 )
@@ -110,6 +113,7 @@ def simulate_bank(
                 )
         true.whole("hazard.json", truth.hazard_json())
         true.whole("campaigns.json", truth.campaigns_json(window))
+        true.whole("contacts.json", truth.contacts_json())
         true.whole("factors.json", truth.factors_json())
         true.whole("dirt.csv", dirt.csv())
 
@@ -130,6 +134,10 @@ def _open(raw: Files, window: Window) -> None:
     raw.text("interactions.csv.gz", "customer_id;occurred_at;channel;topic;case_id;resolved;note")
     raw.text("ratings.tsv", "\t".join(("customer_id", "occurred_at", *RATED, "comment")))
     raw.text("assignments.csv", "campaign_id,customer_id,arm,assigned_at,propensity")
+    raw.text(
+        "contacts.csv",
+        "cust_no,contacted_at,product,channel,staff_id,branch,result,call_seconds",
+    )
     raw.text("campaigns.csv", "campaign_id,name,product,channel,starts_on,ends_on,contact_cost")
     for name, campaign in planted.CAMPAIGNS.items():
         starts = window.first_day(campaign_month(name, window))
@@ -157,27 +165,36 @@ def _write_piece(
 ) -> None:
     """Make one piece and append it to all files; `dirt` is given for the first one."""
     # The same as SeedSequence(seed).spawn(...)[place], without making the others.
-    seeds = np.random.SeedSequence(seed, spawn_key=(place,)).spawn(6)
+    seeds = np.random.SeedSequence(seed, spawn_key=(place,)).spawn(7)
     rngs = [np.random.default_rng(child) for child in seeds]
     people, accounts = draw_people(rngs[0], first, size, window)
     lives = live(rngs[1], people, window)
     piece = Piece(people, accounts, lives, Money(rngs[2], people, accounts, lives, window), window)
-    _write_money(raw, piece, place, dirt)
+    assets = _write_money(raw, piece, place, dirt)
+    _write_contacts(raw, true, piece, rngs[6], assets)
     _write_words(raw, piece, rngs[3], rngs[4], dirt)
     true.add_rows("customers.parquet", truth.customers(piece, rngs[5]))
     true.add_rows("hazards.parquet", truth.hazards(piece))
     true.add_rows("responses.parquet", truth.responses(piece))
 
 
-def _write_money(raw: Files, piece: Piece, place: int, dirt: Dirt | None) -> None:
-    """Book the window month by month, and write each as it is booked."""
+def _write_money(raw: Files, piece: Piece, place: int, dirt: Dirt | None) -> np.ndarray:
+    """Book the window month by month, and write each as it is booked.
+
+    Returns
+    -------
+    array of float, shape (customers, months + 1)
+        Assets in yuan when each month begins, and at the snapshot.
+    """
     ids = rows.account_ids(piece)
     transactions, balances = f"tx_{place:03d}.parquet", f"balances_{place:03d}.parquet"
     # Numbers of a piece start with its place, whatever the sizes of the pieces before.
     number = place * 10**9
     after_snapshot = f"{piece.window.first_day(piece.window.months) + 9} 10:00:00"
+    assets = [piece.assets()]
     for month in range(piece.window.months):
         batch = piece.money.step(month)
+        assets.append(piece.assets())
         moves = rows.transactions(piece, batch, ids, number)
         number += moves.num_rows
         ends = rows.balances(piece, month, piece.money.balances(), ids)
@@ -192,12 +209,27 @@ def _write_money(raw: Files, piece: Piece, place: int, dirt: Dirt | None) -> Non
         raw.add_rows(balances, ends)
     raw.close_rows(transactions)
     raw.close_rows(balances)
+    return np.column_stack(assets)
+
+
+def _write_contacts(
+    raw: Files, true: Files, piece: Piece, rng: np.random.Generator, assets: np.ndarray
+) -> None:
+    """Write whom staff contacted and what came of it, and every customer's true chances."""
+    about, ids = (piece.people, piece.lives, piece.window), piece.customer_ids
+    drawn = contacts.draw_contacts(rng, *about, assets)
+    branch = rows.branch_of(piece)
+    lines = contacts.contact_lines(drawn, ids, branch, rows.branches())
+    raw.add_lines("contacts.csv", lines)
+    true.add_rows("contacts.parquet", contacts.contacts_truth(drawn, ids))
+    offers = contacts.offers_today(*about, assets[:, -1])
+    true.add_rows("response_chances.parquet", contacts.chances_truth(offers, ids))
 
 
 def _write_words(
     raw: Files,
     piece: Piece,
-    contacts: np.random.Generator,
+    spoken: np.random.Generator,
     asked: np.random.Generator,
     dirt: Dirt | None,
 ) -> None:
@@ -214,7 +246,7 @@ def _write_words(
     if dirt is not None:
         dirt.in_ratings(columns, voices.ITEMS)
     raw.add_lines("ratings.tsv", text.list_lines(columns, "\t"))
-    table = voices.interactions(contacts, piece.people, piece.lives, piece.window)
+    table = voices.interactions(spoken, piece.people, piece.lives, piece.window)
     lines = text.lines(table.values(), ";")
     raw.add_lines("interactions.csv.gz", dirt.in_interactions(lines) if dirt else lines)
     lines = rows.assignments(piece)

@@ -22,6 +22,7 @@ OURS = (
     "ratings.tsv",
     "campaigns.csv",
     "assignments.csv",
+    "contacts.csv",
 )
 
 

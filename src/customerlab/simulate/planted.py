@@ -113,6 +113,29 @@ RESPONSE_ARMS = {
 #: K4: factor on the amounts of card purchases, and for how many calendar months.
 COUPON_FACTOR, COUPON_MONTHS = 1.25, 3
 
+#: Staff's contacts: in how many months before the snapshot, and their share that is made by phone.
+CONTACT_MONTHS, CONTACT_BY_CALL = 12, 0.6
+#: Log odds that staff contact an active customer in a month, as known when it begins. About 35 % of
+#: the active customers are contacted in a quarter, never those under 30 with at most 1,000 yuan.
+CONTACTED = {"intercept": -2.45, "45-59": 0.4, "60+": 0.7, "assets > 1000": 0.5, "running": 0.5}
+#: Chance a month that an idle customer is contacted.
+CONTACTED_IDLE = 0.001
+#: Share of the contacts that offer insurance, to customers under 45 and to others.
+OFFERS_INSURANCE = {"under 45": 0.6, "others": 0.4}
+#: Log odds that a contact sells, of the reference customer (30 to 44, assets of at most 1,000, no
+#: payroll running, no complaint left unresolved), by what is offered and how.
+OFFERED = {
+    ("term_deposit", "call"): -3.05,
+    ("term_deposit", "branch"): -3.3,
+    ("insurance", "call"): -3.9,
+    ("insurance", "branch"): -3.5,
+}
+#: What is known when the month begins adds to these log odds.
+SOLD = {"under 30": -0.6, "45-59": 0.5, "60+": 0.9, "assets > 1000": 1.1, "running": 0.6}
+SOLD["unresolved"] = -0.9
+#: How long the talk takes: median seconds and spread of the logs, with a sale and without.
+TALK_SECONDS = {"yes": (540, 0.5), "no": (130, 0.8)}
+
 
 def band(values: np.ndarray, bands: dict[str, int]) -> np.ndarray:
     """Return the name of each value's band.
@@ -239,6 +262,56 @@ def response_chance(
         extra = np.where(moved_group, add["moved group"], add["others"])
         log_odds = log_odds + np.where(arm == name, extra, 0.0)
     return 1 / (1 + np.exp(-log_odds))
+
+
+def contacted_chance(assets: np.ndarray, age: np.ndarray, payroll: np.ndarray) -> np.ndarray:
+    """Return the planted chance that staff contact an active customer in a month.
+
+    Parameters
+    ----------
+    assets, age, payroll : array
+        As for `response_chance`.
+    """
+    log_odds = CONTACTED["intercept"] + _known(CONTACTED, assets, age, payroll)
+    passed_over = (age < 30) & (assets <= 1000)
+    return np.where(passed_over, 0.0, 1 / (1 + np.exp(-log_odds)))
+
+
+def sale_chance(
+    product: np.ndarray,
+    channel: np.ndarray,
+    assets: np.ndarray,
+    age: np.ndarray,
+    payroll: np.ndarray,
+    unresolved: np.ndarray,
+) -> np.ndarray:
+    """Return the planted chance that a contact by staff sells what it offers.
+
+    Parameters
+    ----------
+    product, channel : array of str
+        Keys of `OFFERED`.
+    assets, age, payroll : array
+        As for `response_chance`.
+    unresolved : array of int
+        Complaint contacts of earlier months left unresolved.
+    """
+    log_odds = _known(SOLD, assets, age, payroll) + SOLD["unresolved"] * (unresolved > 0)
+    for (what, how), start in OFFERED.items():
+        log_odds = log_odds + start * ((product == what) & (channel == how))
+    return 1 / (1 + np.exp(-log_odds))
+
+
+def _known(
+    adds: dict[str, float], assets: np.ndarray, age: np.ndarray, payroll: np.ndarray
+) -> np.ndarray:
+    """Add up what age, assets and payroll add to log odds; a band not named adds nothing."""
+    by_band = {name: adds.get(name, 0.0) for name in AGE_BANDS}
+    return (
+        pd.Series(band(age, AGE_BANDS)).map(by_band).to_numpy(dtype=float)
+        + adds["assets > 1000"] * (assets > 1000)
+        + adds["running"] * (payroll == "running")
+    )
 
 
 def buying_chance(factors: np.ndarray) -> np.ndarray:

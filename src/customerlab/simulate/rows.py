@@ -41,16 +41,22 @@ def account_ids(piece: Piece) -> pa.Array:
     return text.ids("A", 10, piece.people.number[owner] * 10 + rank)
 
 
+def branches() -> list[str]:
+    """Return the names of all branches, region by region."""
+    places = range(1, who.BRANCHES_PER_REGION + 1)
+    return [f"{region}第{place}支行" for region in REGIONS_ZH for place in places]
+
+
+def branch_of(piece: Piece) -> np.ndarray:
+    """Return each customer's branch, a place in `branches`."""
+    people = piece.people
+    return people.region * who.BRANCHES_PER_REGION + people.number % who.BRANCHES_PER_REGION
+
+
 def accounts(piece: Piece) -> dict[str, pa.Array]:
     """Write the accounts table as of the snapshot."""
     people, accounts, money, window = piece.people, piece.accounts, piece.money, piece.window
     owner = accounts.owner
-    branches = [
-        f"{region}第{place + 1}支行"
-        for region in REGIONS_ZH
-        for place in range(who.BRANCHES_PER_REGION)
-    ]
-    branch = people.region * who.BRANCHES_PER_REGION + people.number % who.BRANCHES_PER_REGION
     # Closed on the last day of the month in which it was emptied.
     closed = np.where(
         money.closed_month == NEVER,
@@ -61,7 +67,7 @@ def accounts(piece: Piece) -> dict[str, pa.Array]:
         "acct_no": account_ids(piece),
         "cust_no": piece.customer_ids.take(pa.array(owner)),
         "product": text.pick(who.PRODUCTS, accounts.product),
-        "branch": text.pick(branches, branch[owner]),
+        "branch": text.pick(branches(), branch_of(piece)[owner]),
         "opened": text.days(accounts.opened),
         "closed": text.days(closed),
         "balance": text.money(money.balances()),

@@ -30,6 +30,10 @@ class Piece:
         """Keys of the customers."""
         return text.ids("C", 8, self.people.number)
 
+    def assets(self) -> np.ndarray:
+        """Return what each customer has over all accounts now, in yuan."""
+        return np.bincount(self.accounts.owner, self.money.balances(), len(self.people)) / 100
+
 
 def customers(piece: Piece, rng: np.random.Generator) -> pa.Table:
     """Write what is true of each customer; months as their first day, amounts in yuan."""
@@ -40,7 +44,7 @@ def customers(piece: Piece, rng: np.random.Generator) -> pa.Table:
     before = (people.last_moved.astype("datetime64[M]") - window.start).astype(int)
     last = np.where(ever, last, np.where(people.group == IDLE, before, months - 1))
     idle_months = months - 1 - last
-    assets = np.bincount(piece.accounts.owner, money.balances(), count) / 100
+    assets = piece.assets()
     here = np.zeros(count, dtype=bool)
     here[lives.final["person"]] = True
     inside = (assets <= planted.INVALID_ASSETS) & (idle_months >= planted.INVALID_IDLE_MONTHS)
@@ -186,6 +190,22 @@ def campaigns_json(window: Window) -> str:
                 "effect": effects[name],
             }
             for name, campaign in planted.CAMPAIGNS.items()
+        }
+    )
+
+
+def contacts_json() -> str:
+    """Write whom staff contact, and what decides whether a contact sells."""
+    return _json(
+        {
+            "outcome": "the contact sells what it offers",
+            "log_odds_of_offers": {" ".join(key): x for key, x in planted.OFFERED.items()},
+            "log_odds": planted.SOLD,
+            "contacted_in_a_month_log_odds": planted.CONTACTED,
+            "never_contacted": "active customers under 30 with assets of at most 1000",
+            "idle_contacted_in_a_month": planted.CONTACTED_IDLE,
+            "offers_insurance": planted.OFFERS_INSURANCE,
+            "talk_seconds": planted.TALK_SECONDS,
         }
     )
 

@@ -8,8 +8,7 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from customerlab.calendar_months import month_index
-from customerlab.features import feature_name, features_in, level_name, with_features, with_people
+from customerlab.features import USUAL_FEATURES, feature_name, features_in, level_name, with_known
 from customerlab.messages import Message, say
 from customerlab.params import Params, Response
 from customerlab.privacy import PERSONAL
@@ -23,14 +22,12 @@ from customerlab.uplift.campaigns import (
     everyone_today,
     with_others,
 )
+from customerlab.uplift.contacted import with_contact
 from customerlab.uplift.covariates import encode_covariates
 from customerlab.uplift.prepared import are_uneven, shares_of, tell_unknown
 from customerlab.uplift.trials import Outcome, Trial, Trials, find_control, refuse_unknown
 from customerlab.uplift.windows import USUAL, check_outcomes, months_watched, with_outcomes
 
-#: Features that are used unasked: what tells of leaving, and what costs many columns, is not.
-_USUAL_FEATURES = ("tenure_band", "age_band", "gender", "region", "payroll", "products")
-_USUAL_FEATURES += ("balance", "moves", "complaints", "trend")
 #: An outcome that is known of a smaller share of a campaign's customers is not looked at yet.
 _MOST = 0.5
 
@@ -92,8 +89,8 @@ def read_assignments(
     days = {"usual_days": settings.outcome_days, "snapshot": snapshot}
     rows = keep(with_outcomes(rows, tables, windowed, **days))
     features, own, before = _chosen(tables, params)
-    rows = _with_known(rows, tables, [*features, *own])
-    rows = keep(_with_contact(rows, tables, windowed, settings.outcome_days))
+    rows = with_known(rows, tables, [*features, *own])
+    rows = keep(with_contact(rows, tables, windowed, settings.outcome_days))
     # the outcome of the days before tells more than anything else
     names = [
         *before,
@@ -165,7 +162,7 @@ def _chosen(
     refuse_unknown("covariates", settings.covariates or [], known)
     refuse_unknown("segments", settings.segments, list(dict.fromkeys([*at_hand, *own])))
     if settings.covariates is None:
-        chosen = [*before, *(name for name in _USUAL_FEATURES if name in at_hand)]
+        chosen = [*before, *(name for name in USUAL_FEATURES if name in at_hand)]
     else:
         chosen = settings.covariates
     everything = dict.fromkeys([*chosen, *settings.segments])
@@ -175,45 +172,6 @@ def _chosen(
         [name for name in everything if name in own and name not in at_hand],
         [name for name in everything if name in before],
     )
-
-
-def _with_known(rows: ir.Table, tables: Mapping[str, ir.Table], chosen: Sequence[str]) -> ir.Table:
-    """Add what was known of the customers when the month of their assignment began."""
-    moved = tables["transactions"]
-    first = moved.group_by(whose="customer_id").aggregate(first_moved=moved.occurred_at.min())
-    rows = rows.left_join(first, [("customer_id", "whose")]).drop("whose")
-    since = rows.first_moved.date()
-    if "joined_on" in getattr(tables.get("customers"), "columns", ()):
-        people = tables["customers"].select(whose="customer_id", joined_on="joined_on")
-        rows = rows.left_join(people, [("customer_id", "whose")]).drop("whose")
-        since = ibis.coalesce(rows.joined_on, rows.first_moved.date())
-    # who was first seen after the assignment was not known before it
-    month, since = month_index(rows.day), (since <= rows.day).ifelse(since, None)
-    rows = rows.mutate(month_index=month, known_index=month, tenure=month - month_index(since))
-    rows = rows.drop("first_moved", *({"joined_on"} & set(rows.columns)))
-    return with_features(with_people(rows, tables, chosen), tables, chosen)
-
-
-def _with_contact(
-    rows: ir.Table, tables: Mapping[str, ir.Table], outcomes: Mapping[str, Response], usual: int
-) -> ir.Table:
-    """Add whether a customer was contacted in the days that outcomes are watched."""
-    t = tables.get("contacts")
-    if t is None or not {"customer_id", "contacted_at"} <= set(t.columns):
-        return rows.mutate(contacted=ibis.null("boolean"))
-    days = max((one.days or usual for one in outcomes.values()), default=usual)
-    calls = t.select(whose="customer_id", contacted_at="contacted_at")
-    both = rows.select("campaign_id", "customer_id", "assigned_at", "day")
-    both = both.inner_join(calls, [("customer_id", "whose")])
-    last = (both.day + ibis.interval(days=days)).cast("date")
-    both = both.filter((both.contacted_at >= both.assigned_at) & (both.contacted_at.date() <= last))
-    reached = both.select(_campaign="campaign_id", _whose="customer_id").distinct()
-    joined = rows.left_join(reached, [("campaign_id", "_campaign"), ("customer_id", "_whose")])
-    # of a campaign in whose days nobody was contacted, the table does not tell
-    mine = ibis.window(group_by="campaign_id")
-    told = joined._whose.notnull().any().over(mine)
-    contacted = told.ifelse(joined._whose.notnull(), None)
-    return joined.mutate(contacted=contacted).drop("_campaign", "_whose")
 
 
 def _trial(

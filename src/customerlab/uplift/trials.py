@@ -151,7 +151,9 @@ def find_control(arms: Sequence[str], control: str | None) -> str | None:
     return next((plain[name] for name in CONTROLS if name in plain), None)
 
 
-def refuse_unknown(where: str, names: Sequence[str], known: Sequence[str]) -> None:
+def refuse_unknown(
+    where: str, names: Sequence[str], known: Sequence[str], section: str = "uplift_tests"
+) -> None:
     """Refuse a column that is not there.
 
     Raises
@@ -162,6 +164,6 @@ def refuse_unknown(where: str, names: Sequence[str], known: Sequence[str]) -> No
     for name in names:
         if name not in known:
             raise CustomerlabError(
-                f'uplift_tests.{where}: there is no "{name}"{nearest(name, known)}; there are: '
+                f'{section}.{where}: there is no "{name}"{nearest(name, known)}; there are: '
                 f"{', '.join(known) or 'none'}"
             )

@@ -16,6 +16,8 @@ from customerlab.params import Response, UpliftTests
 
 #: What is looked at where the parameters name no outcome.
 USUAL = {"bought": Response(kind="binary"), "spend": Response(kind="amount")}
+#: Where an outcome stands in the parameters.
+OUTCOMES = "uplift_tests.outcomes.{name}"
 #: Sums of money are exact in this: an engine may add them up in any order.
 _EXACT = "decimal(38, 4)"
 
@@ -29,7 +31,7 @@ def check_outcomes(tables: Mapping[str, ir.Table], settings: UpliftTests) -> Non
     """
     for name, asked in settings.outcomes.items():
         if asked.kind != "months":
-            _events(tables, name, asked)
+            _events(tables, asked, OUTCOMES.format(name=name))
         elif asked.when is not None or asked.days is not None:
             raise CustomerlabError(
                 f"uplift_tests.outcomes.{name}: months until a customer leaves take neither a "
@@ -44,6 +46,7 @@ def with_outcomes(
     *,
     usual_days: int,
     snapshot: dt.date,
+    where: str = OUTCOMES,
 ) -> ir.Table:
     """Add each outcome, and ``<outcome>_before``.
 
@@ -61,6 +64,8 @@ def with_outcomes(
         Where an outcome has no days of its own.
     snapshot : date
         The outcome is null where its days were not over then.
+    where : str
+        The parameter that an outcome comes from, for the words about a condition in it.
 
     Returns
     -------
@@ -70,7 +75,7 @@ def with_outcomes(
     start = rows.select(*keys, "assigned_at", "day")
     for name, asked in outcomes.items():
         days = asked.days or usual_days
-        events = _events(tables, name, asked)
+        events = _events(tables, asked, where.format(name=name))
         span = ibis.interval(days=days)
         both = start.inner_join(events, [("customer_id", "whose")])
         # every timestamp here has whole microseconds and no zone
@@ -103,7 +108,18 @@ def _measure(events: ir.Table, kind: str, some: ir.BooleanValue) -> ir.FloatingV
     return (named + (some & events.order_id.isnull()).sum()).cast("float64")
 
 
-def _events(tables: Mapping[str, ir.Table], name: str, asked: Response) -> ir.Table:
+def check_response(tables: Mapping[str, ir.Table], asked: Response, where: str) -> None:
+    """Refuse a condition on the transactions that cannot be read.
+
+    Raises
+    ------
+    CustomerlabError
+        It begins with `where`.
+    """
+    _events(tables, asked, where)
+
+
+def _events(tables: Mapping[str, ir.Table], asked: Response, where: str) -> ir.Table:
     """Return ``whose``, ``occurred_at``, ``paid`` and ``order_id`` of what an outcome counts."""
     if asked.when is None:
         bought = purchases(tables)
@@ -111,8 +127,8 @@ def _events(tables: Mapping[str, ir.Table], name: str, asked: Response) -> ir.Ta
             "occurred_at", "order_id", whose="customer_id", paid=bought.paid.cast(_EXACT)
         )
     t = tables["transactions"]
-    where = f"uplift_tests.outcomes.{name}.when"
-    met = compile_expression(asked.when, dict(t.schema().items()), where=where, boolean=True)
+    kinds = dict(t.schema().items())
+    met = compile_expression(asked.when, kinds, where=f"{where}.when", boolean=True)
     t = t.filter(met(t))
     return t.select(
         "occurred_at",

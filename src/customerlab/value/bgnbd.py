@@ -24,7 +24,7 @@ from customerlab.churn.curves import FEW_EVENTS, status_of
 from customerlab.findings import Status
 from customerlab.messages import Message, say
 from customerlab.value.climbing import Maximum, climb, spread_of, summed
-from customerlab.value.foretelling import WEEK, arrays_of, chance_alive
+from customerlab.value.foretelling import ALIKE, WEEK, arrays_of, beyond_one, chance_alive
 
 #: Names of the parameters, as in the paper.
 PARAMETERS = ("r", "alpha", "a", "b")
@@ -34,6 +34,9 @@ COLUMNS = ("model", "parameter", "estimate", "low", "high")
 
 #: a and b of customers who never stop: as good as none, and b then does not matter.
 _NEVER = (1e-12, 2.0)
+
+#: b of such a fit: beyond the limit by more than any step of a derivative.
+_ALL = 10 * ALIKE
 
 #: A gain in log-likelihood as small as this is none.
 _SAME = 0.05
@@ -101,7 +104,7 @@ def _likelihood(
 ) -> tuple[float, np.ndarray]:
     r, alpha, a, b = parameters
     some = x > 0
-    beyond = np.where(some, b + x - 1, 1.0)
+    beyond = beyond_one(b, x)
     here = chance_alive(parameters, x, last, age)
     log_age, log_last = np.log(alpha + age), np.log(alpha + last)
     with np.errstate(divide="ignore"):  # nobody without a repeat has stopped
@@ -111,13 +114,18 @@ def _likelihood(
     times = np.bincount(x.astype(int), n)
     k = np.arange(len(times), dtype=float)
     once = gammaln(r + k) - gammaln(r) + r * np.log(alpha)
-    once += gammaln(a + b) - gammaln(b) + gammaln(b + k) - gammaln(a + b + k)
-    total = times @ (psi(a + b) - psi(a + b + k))
+    if b < ALIKE:
+        once += gammaln(a + b) - gammaln(b) + gammaln(b + k) - gammaln(a + b + k)
+        total = times @ (psi(a + b) - psi(a + b + k))
+        of_b = total + times @ (psi(b + k) - psi(b)) - summed(n, away / beyond)
+    else:  # each purchase is the last with chance a / (a + b)
+        once -= k * np.log1p(a / b)
+        total, of_b = -(times @ k) / (a + b), 0.0
     slopes = [
         times @ (psi(r + k) - psi(r) + np.log(alpha)) - summed(n, here * log_age + away * log_last),
         summed(n, r / alpha - (r + x) * (here / (alpha + age) + away / (alpha + last))),
         total + summed(n, away) / a,
-        total + times @ (psi(b + k) - psi(b)) - summed(n, away / beyond),
+        of_b,
     ]
     value = float(times @ once) + summed(n, np.logaddexp(-(r + x) * log_age, gone))
     return value, np.array(slopes)
@@ -151,6 +159,8 @@ def fit_bgnbd(counts: pd.DataFrame) -> BgNbd:
     starts = [np.array([1, usual / often, 1, 2.5]), np.array([0.3, usual / often / 3, 0.3, 3])]
     top = climb(lambda p: _likelihood(p, x, last, age, n), starts, n.sum())
     steady = top if top.inner else _without_stopping(starts, x, last, age, n)
+    alike = top if top.inner else _stopping_alike(starts, x, last, age, n)
+    # the simpler one where it is as likely
     if steady.inner and not top.inner and steady.log_likelihood >= top.log_likelihood - _SAME:
         text = say(
             "Customers are not seen to stop buying: what is foretold is that they all go on, each "
@@ -158,6 +168,15 @@ def fit_bgnbd(counts: pd.DataFrame) -> BgNbd:
             rate=4 * steady.parameters[0] / steady.parameters[1],
         )
         top = steady
+    elif not top.inner and alike.inner and alike.log_likelihood >= top.log_likelihood - _SAME:
+        text = say(
+            "A customer who has not stopped buys about {rate:number2} times in four weeks, and "
+            "stops for good after a purchase with a chance of {stop:percent}, which is the same "
+            "for all as far as can be seen.",
+            rate=4 * alike.parameters[0] / alike.parameters[1],
+            stop=alike.parameters[2] / (alike.parameters[2] + alike.parameters[3]),
+        )
+        top = alike
     elif top.inner:
         text = say(
             "A customer who has not stopped buys about {rate:number2} times in four weeks, and "
@@ -193,6 +212,23 @@ def _without_stopping(
     return replace(top, parameters=np.array([*top.parameters, *_NEVER]), covariance=covariance)
 
 
+def _stopping_alike(
+    starts: list[np.ndarray], x: np.ndarray, last: np.ndarray, age: np.ndarray, n: np.ndarray
+) -> Maximum:
+    """Fit one chance to stop for all: where a and b are large only a / b counts."""
+
+    def likelihood(p: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slopes = _likelihood(np.array([*p[:2], p[2] * _ALL, _ALL]), x, last, age, n)
+        return value, np.array([*slopes[:2], slopes[2] * _ALL])
+
+    top = climb(likelihood, [np.array([*one[:2], one[2] / one[3]]) for one in starts], n.sum())
+    covariance = np.zeros((4, 4))
+    covariance[:3, :3] = top.covariance
+    r, alpha, odds = top.parameters
+    parameters = np.array([r, alpha, odds * _ALL, _ALL])
+    return replace(top, parameters=parameters, covariance=covariance)
+
+
 def _tabulate(parameters: np.ndarray, covariance: np.ndarray) -> pd.DataFrame:
     def told(p: np.ndarray) -> np.ndarray:
         return np.array([*np.log(p), np.log(p[0] / p[1]), np.log(p[2] / p[3])])
@@ -210,4 +246,6 @@ def _tabulate(parameters: np.ndarray, covariance: np.ndarray) -> pd.DataFrame:
     if parameters[2] == _NEVER[0]:
         still = table["parameter"].isin(["a", "b", "stop_chance"])
         table.loc[still, ["estimate", "low", "high"]] = np.nan
+    if parameters[3] >= ALIKE:
+        table.loc[table["parameter"].isin(["a", "b"]), ["estimate", "low", "high"]] = np.nan
     return table

@@ -15,6 +15,9 @@ from customerlab.value.histories import HISTORY
 #: Days of a week: the model's unit of time.
 WEEK = 7.0
 
+#: b of customers who all stop with the same chance a / (a + b): as good as infinite.
+ALIKE = 1e5
+
 #: Nearer to a pole that cancels out, values are taken from both sides.
 _POLE = 1e-4
 
@@ -70,10 +73,15 @@ def chance_alive(
     """Return the same as :func:`alive` from arrays as :func:`arrays_of` makes them."""
     r, alpha, a, b = parameters
     some = x > 0
-    beyond = np.where(some, b + x - 1, 1.0)
+    beyond = beyond_one(b, x)
     odds = np.log(a / beyond) + (r + x) * (np.log(alpha + age) - np.log(alpha + last))
     # a long silence of a busy customer: exp() beyond all numbers, and the chance rightly 0
     return np.where(some, 1 / (1 + np.exp(np.minimum(odds, 700))), 1.0)
+
+
+def beyond_one(b: float, x: np.ndarray) -> np.ndarray:
+    """Return b and one less than the purchases; 1 of no purchase, b where that is infinite."""
+    return np.where(x > 0, b if b >= ALIKE else b + x - 1, 1.0)
 
 
 def _while_alive(
@@ -81,6 +89,10 @@ def _while_alive(
 ) -> np.ndarray:
     """Return the expected purchases of a customer who has not stopped by now."""
     r, alpha, a, b = parameters
+    if b >= ALIKE:  # events at a gamma rate until each of them stops them with the same chance
+        stop = a / (a + b)
+        gone = np.log1p(stop * weeks / (alpha + age))
+        return -np.expm1(-(r + x) * gone) / stop
     if abs(a - 1) < _POLE:  # where numerator and denominator vanish together
         low, high = (np.array([r, alpha, 1 + side * 2 * _POLE, b]) for side in (-1, 1))
         share = (a - 1 + 2 * _POLE) / (4 * _POLE)

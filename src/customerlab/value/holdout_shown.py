@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
+from customerlab.messages import say
 from customerlab.privacy import round_counts
 from customerlab.uplift.to_show import hide, rounded
 from customerlab.value.holdout import TOTALS, HoldOut
+
+#: The two forecasts in words.
+FORECASTS = {"model": say("the model"), "baseline": say("as in the period before")}
 
 
 def weekly_to_show(held: HoldOut, min_cell: int) -> pd.DataFrame:
@@ -29,4 +33,5 @@ def frequency_to_show(held: HoldOut, min_cell: int) -> pd.DataFrame:
 def totals_to_show(held: HoldOut, min_cell: int) -> pd.DataFrame:
     """Return the totals, hidden where fewer than `min_cell` purchases were made or are told."""
     few = (held.totals["purchases"] < min_cell) | (held.actual < min_cell)
-    return hide(held.totals, list(TOTALS[1:]), few.to_numpy())
+    shown = hide(held.totals, list(TOTALS[1:]), few.to_numpy())
+    return shown.assign(forecast=shown["forecast"].map(FORECASTS))

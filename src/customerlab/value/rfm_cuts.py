@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import ibis
@@ -18,12 +19,14 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
+from customerlab.calendar_months import months_before
 from customerlab.churn.curves import status_of
 from customerlab.findings import Finding
 from customerlab.lots import drawn
 from customerlab.messages import Message, say
+from customerlab.params import Params
 from customerlab.privacy import roundest
-from customerlab.value.rfm import MEASURES
+from customerlab.value.rfm import MEASURES, score_and_follow
 
 #: Cuts are learnt from about so many customers, drawn by lot from more.
 LEARNT_FROM = 20_000
@@ -31,7 +34,12 @@ LEARNT_FROM = 20_000
 #: The part of the customers that is looked for.
 TOP = 0.2
 
-#: Columns of :func:`tabulate_cuts`.
+_CALLED = {
+    "recency_days": say("days since the last purchase"),
+    "frequency": say("orders"),
+    "monetary": say("money"),
+}
+#: Columns of :func:`cuts_to_show`.
 COLUMNS = ["measure", "bin", "low", "high"]
 
 
@@ -109,6 +117,23 @@ class Comparison:
             "{low:percent1} to {high:percent1}). The plain fifths serve.",
             **facts,
         )
+
+
+def learn_and_judge(tables: Mapping[str, ir.Table], params: Params) -> Comparison:
+    """Learn cut points two periods before the snapshot, and judge them one period before it.
+
+    Parameters
+    ----------
+    tables : mapping of str to table
+    params : Params
+        A period is ``customer_value.next_months``.
+    """
+    settings, day = params.customer_value, params.snapshot
+    days = [months_before(day, settings.next_months * times) for times in (2, 1, 0)]
+    learn, judge = (
+        score_and_follow(tables, *span, months=settings.months) for span in pairwise(days)
+    )
+    return compare_cuts(learn, judge, seed=params.seed)
 
 
 def compare_cuts(learn: ir.Table, judge: ir.Table, *, seed: int) -> Comparison:
@@ -252,10 +277,13 @@ def _indicators(known: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
     return np.hstack(blocks)
 
 
-def tabulate_cuts(comparison: Comparison) -> pd.DataFrame:
-    """Return the bins: ``measure``, ``bin`` (from 1), ``low`` (reached) and ``high`` (not)."""
+def cuts_to_show(comparison: Comparison) -> pd.DataFrame:
+    """Return the bins: ``measure``, ``bin`` (from 1), ``low`` (reached), ``high`` (not).
+
+    The ends are missing. No bin is of few customers, and no cut the amount of one.
+    """
     rows = []
     for measure, cuts in comparison.cuts.items():
-        ends = [-np.inf, *cuts, np.inf]
-        rows += [(measure, i + 1, ends[i], ends[i + 1]) for i in range(len(cuts) + 1)]
+        ends = [np.nan, *cuts, np.nan]
+        rows += [(_CALLED[measure], i + 1, ends[i], ends[i + 1]) for i in range(len(cuts) + 1)]
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -233,9 +233,22 @@ def add_losses(suppression: Suppression, followed: ir.Table, *, value: str) -> S
     return Suppression(*rows_of, suppression.tested)
 
 
-def suppression_to_show(suppression: Suppression, min_cell: int) -> pd.DataFrame:
+def line_findings(line: Suppression | None) -> tuple[Finding, ...]:
+    """Return what the line loses; without a budget, what it would take to draw one."""
+    if line is not None:
+        return (line.finding,)
+    text = say(
+        "Whom to leave out is not told: that takes a budget and the cost of a contact "
+        "(customer_value: budget, contact_cost)."
+    )
+    return (Finding("customer_value.left_out", text, unit="money", status="not_enough_data"),)
+
+
+def line_to_show(line: Suppression | None, min_cell: int) -> pd.DataFrame:
     """Return the table as a report may show it: small groups are masked with all their money."""
-    table = suppression.table.drop(columns="past_n")
+    if line is None:
+        return pd.DataFrame(columns=[name for name in COLUMNS if name != "past_n"])
+    table = line.table.drop(columns="past_n")
     money = ["value", "value_per_customer", "cost", "past_spend", "past_low", "past_high"]
     shown = mask_counts(
         table,

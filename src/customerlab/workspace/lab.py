@@ -201,6 +201,15 @@ class Lab:
             return None
         return self._earlier(self.paths.customers, "invalid_customers")
 
+    def scores(self, section: str) -> ir.Table | None:
+        """Return one row per customer as another notebook scored them.
+
+        None where that notebook cannot be answered from this client's sources.
+        """
+        if not any(self.has(*need) for need in plan.named(section).needs):
+            return None
+        return self._earlier(self.paths.scores(section), section)
+
     def proposals(self) -> list[Proposals]:
         """Return what earlier runs proposed, of snapshots before this one, the earliest first."""
         found = []
@@ -253,9 +262,18 @@ class Lab:
             say("{count:customers} customers were scored; the scores stay in data/.", count=count)
         )
 
-    def save_actions(self, proposed: ir.Table) -> ir.Table:
-        """Write what is proposed for whom, so that a later run sees what came of it."""
-        path = self.paths.actions(self.section, self.params.snapshot)
+    def save_actions(self, proposed: ir.Table, part: str = "") -> ir.Table:
+        """Write what is proposed for whom, so that a later run sees what came of it.
+
+        Parameters
+        ----------
+        proposed : table
+            ``customer_id``, ``arm`` and what else is told of a proposal.
+        part : str
+            A second list of the same notebook, which is a test of its own, has a name.
+        """
+        name = f"{self.section}_{part}" if part else self.section
+        path = self.paths.actions(name, self.params.snapshot)
         return self.write(
             path, proposed.mutate(notebook=ibis.literal(self.notebook)), ["customer_id"]
         )

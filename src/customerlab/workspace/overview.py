@@ -84,7 +84,7 @@ class Summary(Lab):
         """Link every page, and say of each missing one what it would need or that it failed."""
         lacking = self._lacking()
         pages = []
-        for notebook in plan.NOTEBOOKS:
+        for notebook in sorted(plan.NOTEBOOKS, key=lambda one: one.name):
             page = self.paths.page(notebook.name)
             if notebook.name == plan.SUMMARY:
                 continue

@@ -1,0 +1,49 @@
+"""What was known of a customer on any day: when its month began."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import ibis
+import ibis.expr.types as ir
+
+from customerlab.calendar_months import month_index
+from customerlab.features.building import with_features, with_people
+
+#: Features of customers to be contacted that are used unasked: what tells of trouble, and what
+#: costs many columns, is not.
+USUAL_FEATURES = ("tenure_band", "age_band", "gender", "region", "payroll", "products")
+USUAL_FEATURES += ("balance", "moves", "complaints", "trend")
+
+
+def with_known(rows: ir.Table, tables: Mapping[str, ir.Table], chosen: Sequence[str]) -> ir.Table:
+    """Add what was known of the customers when the month of a day began.
+
+    Parameters
+    ----------
+    rows : table
+        ``customer_id`` and ``day``: of an assignment, or of a contact.
+    tables : mapping of str to table
+        ``customers`` with ``joined_on``, or ``transactions``, tell since when one is a customer.
+    chosen : sequence of str
+        Features, and columns of customers; these are as they stand at the snapshot.
+
+    Returns
+    -------
+    table
+        `rows` with `chosen`, ``month_index``, ``known_index`` and ``tenure`` (months).
+    """
+    if "joined_on" in getattr(tables.get("customers"), "columns", ()):
+        people = tables["customers"].select(whose="customer_id", joined_on="joined_on")
+        rows = rows.left_join(people, [("customer_id", "whose")]).drop("whose")
+    if "transactions" in tables:
+        moved = tables["transactions"]
+        first = moved.group_by(whose="customer_id").aggregate(first_moved=moved.occurred_at.min())
+        rows = rows.left_join(first, [("customer_id", "whose")]).drop("whose")
+    told = [name for name in ("joined_on", "first_moved") if name in rows.columns]
+    since = ibis.coalesce(ibis.null("date"), *(rows[name].cast("date") for name in told))
+    # who was first seen after that day was not known before it
+    month, since = month_index(rows.day), (since <= rows.day).ifelse(since, None)
+    rows = rows.mutate(month_index=month, known_index=month, tenure=month - month_index(since))
+    rows = rows.drop(*told)
+    return with_features(with_people(rows, tables, chosen), tables, chosen)
