@@ -1,7 +1,9 @@
 """A scorecard: points for what is known of a customer, which a branch can add up by hand.
 
-Each column is cut into few bins by ``optbinning``; a logistic regression on the bins' weights of
-evidence says how many points each is worth (Siddiqi 2006, *Credit risk scorecards*).
+Each column is cut into few bins by ``optbinning``; a logistic regression says how many points each
+bin is worth beside the other columns. It leans to the bins' weights of evidence, which the usual
+scorecard multiplies by one number a column (Siddiqi 2006, *Credit risk scorecards*): where columns
+go together, as age and salary do, the evidence of a bin is in part that of another column's.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ from customerlab.response.columns import as_bands, count_levels
 DOUBLE = 20
 #: Columns that tell less (information value) than this, or than chance would, are left out.
 LITTLE = 0.01
+#: How far a bin's log-odds beside the other columns may lie from what its column's evidence says
+#: (standard deviation): less, and columns that go together mislead; more, and chance does.
+ASIDE = 0.2
 COLUMNS = ["feature", "bin", "n", "responders", "rate", "rate_low", "rate_high"]
 COLUMNS += ["evidence", "points", "information"]
 
@@ -132,7 +137,7 @@ def fit_scorecard(
         start = float(np.log((events + 1) / (n - events + 1)))
         empty = pd.DataFrame(columns=COLUMNS)
         return Scorecard(empty, {}, {}, start, np.log(2) / double, events, n, status, why)
-    bins, evidence, told = {}, {}, {}
+    bins, place, told = {}, {}, {}
     for name in features:
         # what tells nothing in twenty bands tells nothing in six bins, and need not be cut
         coarse = count_levels(as_bands(features[name]), responded)
@@ -140,20 +145,17 @@ def fit_scorecard(
             continue
         one = find_bins(features[name], responded, max_bins=max_bins)
         if len(one.names) > 1 and one.information >= LITTLE:
-            place = one.place(features[name])
             bins[name], told[name] = one, one.information
-            evidence[name] = one.evidence[place]
-    weight = _regress(evidence, responded)
+            place[name] = one.place(features[name])
     factor = double / np.log(2)
     points, total = {}, np.zeros(n)
-    for name, one in weight.items():
-        exact = factor * one * bins[name].evidence
-        mine = np.round(exact - exact[: len(bins[name].names)].min()).astype("int64")
-        if mine[:-1].max() == 0:  # not worth a point
+    for name, exact in _regress(bins, place, responded).items():
+        mine = np.round(factor * (exact - exact.min())).astype("int64")
+        if mine.max() == 0:  # not worth a point
             continue
-        mean = int(np.round(bins[name].n @ mine[:-1] / bins[name].n.sum()))
-        points[name] = np.append(mine[:-1], mean)
-        total += points[name][bins[name].place(features[name])]
+        mean = int(np.round(bins[name].n @ mine / bins[name].n.sum()))
+        points[name] = np.append(mine, mean)
+        total += points[name][place[name]]
     used = {name: bins[name] for name in points}
     start = _level(total / factor, events, n)
     parts = [_tabulate(name, bins[name], points[name]) for name in sorted(used, key=told.get)[::-1]]
@@ -171,29 +173,63 @@ def _least(coarse: pd.DataFrame, n: int, events: int) -> float:
     return max(LITTLE, by_chance)
 
 
-def _regress(evidence: dict[str, np.ndarray], responded: np.ndarray) -> dict[str, float]:
-    """Return the weights of most likelihood of which none is below 0; those above 0."""
-    if not evidence:
-        return {}
+def _regress(
+    bins: dict[str, Bins], place: dict[str, np.ndarray], responded: np.ndarray
+) -> dict[str, np.ndarray]:
+    r"""Return what each bin adds to the log-odds beside the other columns.
+
+    Of bin :math:`b` of column :math:`f` it is :math:`w_f e_{fb} + d_{fb}` with the weight of
+    evidence :math:`e`, :math:`w_f \ge 0`, and a penalty on :math:`d` as if it were normal around 0
+    with standard deviation :data:`ASIDE`. A column whose :math:`w` would be below 0 is left out.
+    """
+    names = list(bins)
+    while names:
+        weight, added = _fit([bins[one] for one in names], [place[one] for one in names], responded)
+        if (weight > 0).all():
+            return dict(zip(names, added, strict=True))
+        names = [name for name, one in zip(names, weight, strict=True) if one > 0]
+    return {}
+
+
+def _fit(
+    bins: list[Bins], place: list[np.ndarray], responded: np.ndarray
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return each column's weight, and what its bins add."""
     import scipy.optimize  # slow to import
 
-    columns = np.column_stack(list(evidence.values()))
+    cell = np.zeros(len(responded), dtype="int64")
+    for one, mine in zip(bins, place, strict=True):
+        cell = pd.factorize(cell * len(one.names) + mine)[0]
+    _, first = np.unique(cell, return_index=True)
+    n, yes = np.bincount(cell), np.bincount(cell, responded)
+    evidence = [one.evidence[:-1] for one in bins]
+    starts = np.append(0, np.cumsum([len(one) for one in evidence]))
+    design = np.zeros((len(n), starts[-1]))
+    for start, mine in zip(starts, place, strict=False):
+        design[np.arange(len(n)), start + mine[first]] = 1
+    whose = np.repeat(np.arange(len(bins)), np.diff(starts))
+    known, columns = np.concatenate(evidence), len(bins)
     # the weights are near 1 by construction: a hint of shrinkage only keeps them finite
-    little, events = 0.05, int(responded.sum())
+    penalty = np.concatenate([[0], np.full(columns, 0.1), np.full(len(known), ASIDE**-2)])
 
     def loss(at: np.ndarray) -> tuple[float, np.ndarray]:
-        logit = columns @ at[1:] + at[0]
-        chance = 1 / (1 + np.exp(-logit))
-        value = np.logaddexp(0, logit).sum() - logit[responded == 1].sum()
-        pull = np.append(chance.sum() - events, columns.T @ (chance - responded))
-        shrunk = np.append(0.0, at[1:])
-        return value + little * shrunk @ shrunk, pull + 2 * little * shrunk
+        logit = at[0] + design @ (at[1 : columns + 1][whose] * known + at[columns + 1 :])
+        value = n @ np.logaddexp(0, logit) - yes @ logit + penalty @ at**2 / 2
+        off = n / (1 + np.exp(-logit)) - yes
+        pull = design.T @ off
+        slope = np.concatenate([[off.sum()], np.bincount(whose, pull * known), pull])
+        return float(value), slope + penalty * at
 
-    start = np.append(np.log(events / (len(responded) - events)), np.full(columns.shape[1], 0.5))
-    bounds = [(None, None)] + [(0, None)] * columns.shape[1]
-    found = scipy.optimize.minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
-    weights = dict(zip(evidence, found.x[1:].tolist(), strict=True))
-    return {name: one for name, one in weights.items() if one > 0}
+    start = np.concatenate(
+        [[np.log(yes.sum() / (n - yes).sum())], np.full(columns, 0.5), np.zeros(len(known))]
+    )
+    bounds = [(None, None)] + [(0, None)] * columns + [(None, None)] * len(known)
+    settings = {"maxiter": 1000, "ftol": 1e-12, "gtol": 1e-6}
+    found = scipy.optimize.minimize(
+        loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=settings
+    ).x
+    added = found[1 : columns + 1][whose] * known + found[columns + 1 :]
+    return found[1 : columns + 1], np.split(added, starts[1:-1])
 
 
 def _level(logit: np.ndarray, events: int, n: int) -> float:
