@@ -19,16 +19,11 @@ from customerlab.features import feature_name
 from customerlab.findings import Status
 from customerlab.messages import Message, say
 from customerlab.privacy import HIDDEN
-from customerlab.response.binning import Bins, find_bins, information
-from customerlab.response.columns import as_bands, count_levels
+from customerlab.response.beside import find_columns, find_level
+from customerlab.response.binning import Bins
 
 #: So many points double the odds of a response.
 DOUBLE = 20
-#: Columns that tell less (information value) than this, or than chance would, are left out.
-LITTLE = 0.01
-#: How far a bin's log-odds beside the other columns may lie from what its column's evidence says
-#: (standard deviation): less, and columns that go together mislead; more, and chance does.
-ASIDE = 0.2
 COLUMNS = ["feature", "bin", "n", "responders", "rate", "rate_low", "rate_high"]
 COLUMNS += ["evidence", "points", "information"]
 
@@ -137,19 +132,10 @@ def fit_scorecard(
         start = float(np.log((events + 1) / (n - events + 1)))
         empty = pd.DataFrame(columns=COLUMNS)
         return Scorecard(empty, {}, {}, start, np.log(2) / double, events, n, status, why)
-    bins, place, told = {}, {}, {}
-    for name in features:
-        # what tells nothing in twenty bands tells nothing in six bins, and need not be cut
-        coarse = count_levels(as_bands(features[name]), responded)
-        if information(coarse["n"], coarse["events"]) < _least(coarse, n, events):
-            continue
-        one = find_bins(features[name], responded, max_bins=max_bins)
-        if len(one.names) > 1 and one.information >= LITTLE:
-            bins[name], told[name] = one, one.information
-            place[name] = one.place(features[name])
+    bins, place, added = find_columns(features, responded, max_bins)
     factor = double / np.log(2)
     points, total = {}, np.zeros(n)
-    for name, exact in _regress(bins, place, responded).items():
+    for name, exact in added.items():
         mine = np.round(factor * (exact - exact.min())).astype("int64")
         if mine.max() == 0:  # not worth a point
             continue
@@ -157,91 +143,15 @@ def fit_scorecard(
         points[name] = np.append(mine, mean)
         total += points[name][place[name]]
     used = {name: bins[name] for name in points}
-    start = _level(total / factor, events, n)
-    parts = [_tabulate(name, bins[name], points[name]) for name in sorted(used, key=told.get)[::-1]]
+    start = find_level(total / factor, events, n)
+    parts = [_tabulate(name, bins[name], points[name]) for name in _telling(used)]
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
     return Scorecard(table, used, points, start, 1 / factor, events, n, status)
 
 
-def _least(coarse: pd.DataFrame, n: int, events: int) -> float:
-    """Return the information value below which a column is left out.
-
-    Where a column tells nothing, its information value times the events is about chi-squared: its
-    mean is the levels less one over the events (and the rest).
-    """
-    by_chance = (len(coarse) - 1) * (1 / events + 1 / (n - events))
-    return max(LITTLE, by_chance)
-
-
-def _regress(
-    bins: dict[str, Bins], place: dict[str, np.ndarray], responded: np.ndarray
-) -> dict[str, np.ndarray]:
-    r"""Return what each bin adds to the log-odds beside the other columns.
-
-    Of bin :math:`b` of column :math:`f` it is :math:`w_f e_{fb} + d_{fb}` with the weight of
-    evidence :math:`e`, :math:`w_f \ge 0`, and a penalty on :math:`d` as if it were normal around 0
-    with standard deviation :data:`ASIDE`. A column whose :math:`w` would be below 0 is left out.
-    """
-    names = list(bins)
-    while names:
-        weight, added = _fit([bins[one] for one in names], [place[one] for one in names], responded)
-        if (weight > 0).all():
-            return dict(zip(names, added, strict=True))
-        names = [name for name, one in zip(names, weight, strict=True) if one > 0]
-    return {}
-
-
-def _fit(
-    bins: list[Bins], place: list[np.ndarray], responded: np.ndarray
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return each column's weight, and what its bins add."""
-    import scipy.optimize  # slow to import
-
-    cell = np.zeros(len(responded), dtype="int64")
-    for one, mine in zip(bins, place, strict=True):
-        cell = pd.factorize(cell * len(one.names) + mine)[0]
-    _, first = np.unique(cell, return_index=True)
-    n, yes = np.bincount(cell), np.bincount(cell, responded)
-    evidence = [one.evidence[:-1] for one in bins]
-    starts = np.append(0, np.cumsum([len(one) for one in evidence]))
-    design = np.zeros((len(n), starts[-1]))
-    for start, mine in zip(starts, place, strict=False):
-        design[np.arange(len(n)), start + mine[first]] = 1
-    whose = np.repeat(np.arange(len(bins)), np.diff(starts))
-    known, columns = np.concatenate(evidence), len(bins)
-    # the weights are near 1 by construction: a hint of shrinkage only keeps them finite
-    penalty = np.concatenate([[0], np.full(columns, 0.1), np.full(len(known), ASIDE**-2)])
-
-    def loss(at: np.ndarray) -> tuple[float, np.ndarray]:
-        logit = at[0] + design @ (at[1 : columns + 1][whose] * known + at[columns + 1 :])
-        value = n @ np.logaddexp(0, logit) - yes @ logit + penalty @ at**2 / 2
-        off = n / (1 + np.exp(-logit)) - yes
-        pull = design.T @ off
-        slope = np.concatenate([[off.sum()], np.bincount(whose, pull * known), pull])
-        return float(value), slope + penalty * at
-
-    start = np.concatenate(
-        [[np.log(yes.sum() / (n - yes).sum())], np.full(columns, 0.5), np.zeros(len(known))]
-    )
-    bounds = [(None, None)] + [(0, None)] * columns + [(None, None)] * len(known)
-    settings = {"maxiter": 1000, "ftol": 1e-12, "gtol": 1e-6}
-    found = scipy.optimize.minimize(
-        loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=settings
-    ).x
-    added = found[1 : columns + 1][whose] * known + found[columns + 1 :]
-    return found[1 : columns + 1], np.split(added, starts[1:-1])
-
-
-def _level(logit: np.ndarray, events: int, n: int) -> float:
-    """Return what to add to the log-odds, so that as many are expected as responded."""
-    add = float(np.log(events / (n - events)))
-    for _ in range(50):
-        chance = 1 / (1 + np.exp(-(logit + add)))
-        step = (events - chance.sum()) / (chance * (1 - chance)).sum()
-        add += float(np.clip(step, -2, 2))
-        if abs(step) < 1e-10:
-            break
-    return add
+def _telling(bins: dict[str, Bins]) -> list[str]:
+    """Return the columns, those that tell most alone first."""
+    return sorted(bins, key=lambda name: bins[name].information, reverse=True)
 
 
 def _tabulate(name: str, bins: Bins, points: np.ndarray) -> pd.DataFrame:
