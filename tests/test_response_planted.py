@@ -60,7 +60,7 @@ def test_cut_offs_earn_nearly_what_the_true_chances_would(bank):
         each = np.repeat(assets[:, None], WINDOW.months, axis=1)
         contacts = draw_contacts(rng, people, lives, WINDOW, each)
         x, y = features_of(contacts), contacts["responded"].to_numpy(int)
-        splits = split_by_customer(contacts["person"].to_numpy(), y, rng, folds=3)
+        splits = split_by_customer(contacts["person"].to_numpy(), y, rng, folds=2)
         unseen = foretell_unseen(scorecard, x, y, splits)
         line = np.zeros(len(today))
         for product, earns in MARGIN.items():
