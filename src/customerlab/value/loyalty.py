@@ -40,10 +40,9 @@ class Loyalty:
     satisfied: pd.DataFrame
     scores: ir.Table
 
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """How many are loyal, what marked them, and how satisfied they were."""
-        return loyal_findings(self.watched, self.model, self.satisfied)
+    def findings(self, min_cell: int) -> tuple[Finding, ...]:
+        """Return how many are loyal, what marked them, and how satisfied they were."""
+        return loyal_findings(self.watched, self.model, self.satisfied, min_cell=min_cell)
 
     @property
     def checks(self) -> tuple[Check, ...]:
