@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import ibis
 import numpy as np
@@ -11,8 +12,9 @@ import pytest
 
 from customerlab.messages import Words
 from customerlab.privacy import HIDDEN
-from customerlab.value.months_ahead import ALL, NOT_TOLD, foretell_months_value
+from customerlab.value.months_ahead import MonthsValue, _status, foretell_months_value
 from customerlab.value.months_shown import months_value_to_show
+from customerlab.value.months_texts import ALL, NOT_TOLD
 
 WORDS = Words("en", "CNY", 10)
 DAY = dt.date(2025, 12, 31)
@@ -78,56 +80,43 @@ def test_value_by_hand():
     assert "Overdrawn accounts count as empty: 1" in said
 
 
-def test_any_product_and_a_named_one():
-    tables = tables_of([("a", "current", 1200, None), ("a", None, 1200, None)])
-    margin = {"current": 0.02, "any product": 0.01}
-    got = foretell_months_value(
-        scores_of({"a": (12, 12, 12)}), tables, people_of("a"), DAY, margin, [12]
-    )
-    table = got.table.set_index("product")["value"]
-    assert table.to_dict() == pytest.approx({ALL: 36, "current": 24, NOT_TOLD: 12})
-
-
 def test_many_customers_have_an_answer_and_few_have_words():
     names = [f"c{i:03}" for i in range(120)]
-    tables = tables_of([(name, "current", 1200, None) for name in names])
+    tables = tables_of(
+        [(name, "current" if i % 2 else None, 1200, None) for i, name in enumerate(names)]
+    )
     scores = scores_of(dict.fromkeys(names, (10.0, 9.5, 10.5)))
-    got = foretell_months_value(scores, tables, people_of(*names), DAY, MARGIN, [12, 9])
+    margin = {"current": 0.01, "any product": 0.02}
+    got = foretell_months_value(scores, tables, people_of(*names), DAY, margin, [12, 9])
     assert got.horizons == (12,)
     assert "within so many months: 9" in WORDS(got.notes[0])
+    assert got.table["product"].tolist() == [ALL, "current", NOT_TOLD]
+    assert got.table["value"].tolist() == pytest.approx([1800, 600, 1200])
     (finding,) = got.findings
     assert finding.id == "customer_value.value_in_12_months"
-    assert (finding.value, finding.low, finding.high) == pytest.approx((1200, 1140, 1260))
+    assert (finding.value, finding.low, finding.high) == pytest.approx((1800, 1710, 1890))
     assert finding.status == "supported"
-    assert "120 customers bring about 1,200.00 CNY (1,140.00 CNY to 1,260.00 CNY)" in WORDS(
-        finding.text
-    )
-    wide = scores_of(dict.fromkeys(names, (6.0, 3.0, 9.0)))
-    (unsure,) = foretell_months_value(wide, tables, people_of(*names), DAY, MARGIN, [12]).findings
-    assert unsure.status == "weak"
-    few = scores_of(dict.fromkeys(names[:5], (6.0, 3.0, 9.0)))
-    (none,) = foretell_months_value(few, tables, people_of(*names), DAY, MARGIN, [12]).findings
-    assert none.status == "not_enough_data"
-    assert none.value is None
-
-
-@pytest.mark.parametrize(
-    ("margins", "months", "said"),
-    [
-        (None, (6, 5, 7), "No margin is given"),
-        (MARGIN, None, "No model says"),
-        ({"gold": 0.1}, (6, 5, 7), "No product that customers hold has a margin"),
-    ],
-    ids=["no margin", "no model", "no product"],
-)
-def test_what_lacks_is_said(margins, months, said):
-    tables = tables_of([("a", "current", 1200, None)])
-    got = foretell_months_value(
-        scores_of({"a": months}), tables, people_of("a"), DAY, margins, [12]
-    )
-    (finding,) = got.findings
+    said = "120 customers bring about 1,800.00 CNY (1,710.00 CNY to 1,890.00 CNY)"
     assert said in WORDS(finding.text)
-    assert finding.value is None
+    few = replace(got, table=got.table.assign(status="not_enough_data"))
+    assert few.findings[0].value is None
+    assert "Too few customers hold anything" in WORDS(few.findings[0].text)
+    assert [
+        _status(*one) for one in [(29, 9, 8, 9), (99, 9, 8, 9), (100, 9, 8, 9), (100, 9, 6, 11)]
+    ] == [*("not_enough_data", "weak", "supported", "weak")]
+
+
+def test_what_lacks_is_said():
+    tables, people = tables_of([("a", "current", 1200, None)]), people_of("a")
+    known, unknown = scores_of({"a": (6, 5, 7)}), scores_of({"a": None})
+    for scores, margins, said in (
+        (unknown, MARGIN, "No model says"),
+        (known, {"gold": 0.1}, "No product that customers hold has a margin"),
+    ):
+        got = foretell_months_value(scores, tables, people, DAY, margins, [12])
+        (finding,) = got.findings
+        assert said in WORDS(finding.text)
+        assert finding.value is None
     assert got.scores.value_12_months.count().execute() == 0
 
 
@@ -137,28 +126,28 @@ def test_nobody_and_nothing():
     assert empty.scores.count().execute() == 0
     assert months_value_to_show(empty, 10)["value"].isna().all()
     # nothing is told of any horizon asked for
-    none = foretell_months_value(
-        scores_of({"a": (6, 5, 7)}), tables_of([]), people_of("a"), DAY, MARGIN, [4]
-    )
+    scores = scores_of({"a": (6, 5, 7)})
+    none = foretell_months_value(scores, tables_of([]), people_of("a"), DAY, None, [4])
     assert none.findings == () and len(none.notes) == 1
     assert none.scores.columns == ("customer_id",)
+    assert "No margin is given" in WORDS(none.lacking)
     assert months_value_to_show(none, 10).empty
     # without accounts, what the customers declare is of any product
-    own = {"any product": 0.12}
-    got = foretell_months_value(scores_of({"a": (6, 5, 7)}), {}, people_of("a"), DAY, own, [12])
-    assert got.scores.value_12_months.sum().execute() == pytest.approx(100 * 0.12 / 2)
+    got = foretell_months_value(scores, {}, people_of("a"), DAY, {"any product": 0.12}, [12])
+    assert got.table["value"].tolist() == pytest.approx([100 * 0.12 / 2] * 2)
 
 
 def test_small_lines_are_masked_with_their_money():
-    names = [f"c{i:03}" for i in range(64)]
-    rows = [(name, "current", 100, None) for name in names]
-    rows += [(name, "savings", 50, None) for name in names[:20]]
-    rows += [(name, "gold", 9000, None) for name in names[:3]]
-    margin = MARGIN | {"gold": 0.05}
-    scores = scores_of(dict.fromkeys(names, (10.0, 9.0, 11.0)))
-    got = foretell_months_value(scores, tables_of(rows), people_of(*names), DAY, margin, [12])
-    shown = months_value_to_show(got, 10).set_index("product")
+    rows = [(ALL, 64, 34400.0, None), ("gold", 3, 27000.0, 0.05), ("current", 64, 6400.0, 0.01)]
+    rows += [("savings", 20, 1000.0, 0.02), ("other", 12, 70.0, None)]
+    table = pd.DataFrame(rows, columns=["product", "customers", "balance", "margin"])
+    table = table.assign(
+        horizon_months=12, months=10.0, value=5.0, low=4.0, high=6.0, status="weak"
+    )
+    shown = months_value_to_show(MonthsValue(table, people_of(), (12,)), 10).set_index("product")
     assert shown.loc["gold", "customers"] == "<10"
     assert shown.loc["gold", "value"] == HIDDEN
+    # the smallest other one of the sum, for the difference would tell
     assert shown.loc["savings", ["customers", "balance"]].tolist() == [HIDDEN, HIDDEN]
+    assert shown.loc["other", "customers"] == 10  # no part of the sum
     assert shown.loc["current", "customers"] == 60  # rounded: 64 less 60 tells of nobody

@@ -231,10 +231,13 @@ def test_who_cannot_leave_by_an_exit_has_no_chance_of_it(outlook, here):
 
 
 def test_slopes_are_differences(outlook, here):
-    """The gradients of all chances in all coefficients of both exits, by central differences."""
+    """All chances in all coefficients of both exits, by central differences.
+
+    The error of the months here is that of the same differences: the delta method.
+    """
     few = ibis.memtable(here.head(60))
-    base = forecast(outlook, few, [2, 5])
-    at = 0
+    base = forecast(outlook, few, [2, 5], months_here=[4])
+    at, months = 0, []
     for exit_, model in outlook.hazards.items():
         for i in range(len(model.coefficients)):
             moved = []
@@ -242,14 +245,21 @@ def test_slopes_are_differences(outlook, here):
                 b = model.coefficients.copy()
                 b[i] += step
                 hazards = outlook.hazards | {exit_: replace(model, coefficients=b)}
-                moved.append(
-                    _chances(replace(outlook, hazards=hazards), base.cells, base.horizons)[0]
-                )
+                own = replace(outlook, hazards=hazards)
+                moved.append(_chances(own, base.cells, base.horizons, [4])[0])
             for name, slope in base.gradients.items():
                 wanted = (moved[0][name] - moved[1][name]) / 2e-5
                 np.testing.assert_allclose(slope[:, at + i], wanted, atol=1e-8)
+            months.append((moved[0]["months_here_4"] - moved[1]["months_here_4"]) / 2e-5)
         at += len(model.coefficients)
     assert at == base.covariance.shape[0]
+    slope, mid = np.array(months).T, base.cells["months_here_4"].to_numpy()
+    wide = 1.959964 * np.sqrt(np.diag(slope @ outlook.covariance @ slope.T))
+    inner = (mid + wide < 4) & (mid - wide > 1)
+    assert inner.any()
+    for end, sign in (("low", -1), ("high", 1)):
+        got = base.cells[f"months_here_4_{end}"].to_numpy()
+        np.testing.assert_allclose(got[inner], (mid + sign * wide)[inner], atol=1e-6)
 
 
 def test_one_exit_without_fading_features_is_the_hazard_of_the_months(lives, here):
@@ -371,31 +381,6 @@ def test_months_here_are_those_that_begin_before_the_customer_left(outlook, here
     spread = scores["months_here_6_high"] - scores["months_here_6_low"]
     assert (spread > 0).all()
     assert (scores["months_here_6_high"] <= 6 * scores["still_here"]).all()
-
-
-def test_the_error_of_months_here_is_that_of_differences(outlook, here):
-    """The delta method by central differences in all coefficients of both exits."""
-    base = forecast(outlook, ibis.memtable(here.head(12)), [1], months_here=[4]).cells
-    slope, columns = [], outlook.hazards.items()
-    for exit_, model in columns:
-        for i in range(len(model.coefficients)):
-            moved = []
-            for step in (1e-5, -1e-5):
-                b = model.coefficients.copy()
-                b[i] += step
-                one = replace(
-                    outlook, hazards=outlook.hazards | {exit_: replace(model, coefficients=b)}
-                )
-                moved.append(_chances(one, base, [1], [4])[0]["months_here_4"])
-            slope.append((moved[0] - moved[1]) / 2e-5)
-    slope = np.array(slope).T
-    wide = 1.959964 * np.sqrt(np.diag(slope @ outlook.covariance @ slope.T))
-    mid = base["months_here_4"].to_numpy()
-    inner = (mid + wide < 4) & (mid - wide > 1)
-    assert inner.any()
-    for end, sign in (("low", -1), ("high", 1)):
-        got = base[f"months_here_4_{end}"].to_numpy()
-        np.testing.assert_allclose(got[inner], (mid + sign * wide)[inner], atol=1e-6)
 
 
 def test_months_here_are_the_restricted_mean_of_lifelines():

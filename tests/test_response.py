@@ -1,7 +1,5 @@
 """The response model: bank marketing, scikit-learn, hand calculation and planted truth."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -35,14 +33,10 @@ from customerlab.response.scorecard import fit_scorecard, scorecard_to_show
 from customerlab.response.splits import foretell_unseen, split_by_customer, split_by_time
 from customerlab.response.stability import SCORE, stability, stability_to_show, tell_stability
 
-BANK = Path("/work/shared/data/bank_marketing/bank_additional_full.csv.gz")
-
 
 @pytest.fixture(scope="module")
-def bank():
-    if not BANK.exists():
-        pytest.skip("the bank marketing data are not here")
-    data = pd.read_csv(BANK, sep=";")
+def bank(shared_data):
+    data = pd.read_csv(shared_data / "bank_marketing" / "bank_additional_full.csv.gz", sep=";")
     return data, (data.pop("y") == "yes").to_numpy().astype(int)
 
 

@@ -1,6 +1,7 @@
 """From clients' tables to contacts, models and scores: plainest pandas, planted truth, by hand."""
 
 import datetime as dt
+from dataclasses import replace
 
 import ibis
 import numpy as np
@@ -12,6 +13,7 @@ from customerlab.messages import ENGLISH
 from customerlab.params import check_params
 from customerlab.privacy import HIDDEN
 from customerlab.response import modelling
+from customerlab.response.campaigns import contacts_of_campaigns
 from customerlab.response.cutoff import best_cutoff
 from customerlab.response.leaks import look_for_leaks
 from customerlab.response.margins import margins_of
@@ -112,7 +114,7 @@ def shop():
 
 def test_contacts_of_campaigns_are_those_of_plain_pandas(shop):
     when = "kind = 'purchase' AND amount > 20"
-    settings = params(response={"kind": "binary", "when": when, "days": 28}, features=["gender"])
+    settings = params(response={"kind": "binary", "when": when, "days": 28})
     got = observe_contacts(as_tables(shop), settings, keep)
 
     made = shop["assignments"].query("arm != 'control'")
@@ -140,10 +142,6 @@ def test_contacts_of_campaigns_are_those_of_plain_pandas(shop):
     lost = int((~over).sum())
     assert lost > 0
     assert f"{lost} contacts are left out" in told(got)
-
-
-def test_products_and_channels_of_campaigns(shop):
-    got = observe_contacts(as_tables(shop), params(), keep)
     assert {"product", "channel", "gender", "tenure_band", "moves"} <= set(got.features)
     pairs = got.pairs.set_index("channel")
     assert set(pairs.index) == {"letter", "call", "app"}  # an arm where a campaign has several
@@ -153,7 +151,8 @@ def test_products_and_channels_of_campaigns(shop):
     assert pairs["responders"].sum() == got.responded.sum()
     assert pairs["contacts"].is_monotonic_decreasing
     one = params(response={"kind": "binary", "campaigns": ["Spring sale"]})
-    assert set(observe_contacts(as_tables(shop), one, keep).pairs["channel"]) == {"letter", "call"}
+    spring = contacts_of_campaigns(as_tables(shop), one, keep)
+    assert set(spring.channel.execute()) == {"letter", "call"}
 
 
 @pytest.fixture(scope="module")
@@ -208,14 +207,15 @@ def test_a_banks_own_contacts(bank):
     assert got.n_today == len(got.drawn_today) == len(active)
     assert "told_before" in told(got)
     assert "call_seconds" not in told(got)
-    named = params(features=["branch", "gender"])
-    assert set(observe_contacts(as_tables(frames), named, keep).features) == {"branch", "gender"}
+    named = params(features=["branch", "assets"])
+    assert set(observe_contacts(as_tables(frames), named, keep).features) == {"branch", "assets"}
 
 
 def test_rows_in_another_order_give_the_same_contacts(bank):
     frames, _ = bank
     mixed = frames | {"contacts": frames["contacts"].sample(frac=1, random_state=2)}
-    one, other = (observe_contacts(as_tables(f), params(), keep) for f in (frames, mixed))
+    plain = params(features=["assets", "channel"])
+    one, other = (observe_contacts(as_tables(f), plain, keep) for f in (frames, mixed))
     pd.testing.assert_frame_equal(one.features, other.features)
     assert (one.responded == other.responded).all()
     assert (one.customer == other.customer).all()
@@ -223,7 +223,7 @@ def test_rows_in_another_order_give_the_same_contacts(bank):
 
 def test_of_many_contacts_customers_are_drawn_by_lot(bank):
     frames, _ = bank
-    got = observe_contacts(as_tables(frames), params(), keep, most=200)
+    got = observe_contacts(as_tables(frames), params(features=["assets"]), keep, most=200)
     assert 120 < len(got.responded) < 280
     times = frames["contacts"]["customer_id"].value_counts()
     mine = pd.Series(got.customer).value_counts()
@@ -247,12 +247,13 @@ def test_contacts_without_customers_or_days(bank):
     assert "tenure_band" not in got.features
     gaps = frames["contacts"].copy()
     gaps.loc[:9, "contacted_at"] = pd.NaT
-    got = observe_contacts(as_tables(frames | {"contacts": gaps}), params(), keep)
+    plain = params(features=["assets"])
+    got = observe_contacts(as_tables(frames | {"contacts": gaps}), plain, keep)
     assert len(got.responded) == 590
     assert "10 contacts are left out" in told(got)
     none = as_tables(frames)
     none["contacts"] = none["contacts"].filter(none["contacts"].customer_id == "nobody")
-    got = observe_contacts(none, params(), keep, ibis.memtable(today))
+    got = observe_contacts(none, plain, keep, ibis.memtable(today))
     assert len(got.features) == len(got.pairs) == 0
     assert "No contact is known" in told(got)
 
@@ -296,7 +297,8 @@ def make_truth(seed, n=6000, people=5000, far=0.0, days=300):
         return pd.DataFrame(
             {
                 "job": rng.choice(list(JOBS), size),
-                "income": rng.gamma(2, 1000, size).round(-1),
+                "income": 500
+                * (rng.gamma(2, 1000, size) / 500).round(),  # few numbers are binned fast
                 "shoe": rng.choice(["even", "odd"], size),
             }
         )
@@ -326,12 +328,16 @@ def make_truth(seed, n=6000, people=5000, far=0.0, days=300):
     return contacts, today, pd.DataFrame(true, index=today["customer_id"])
 
 
-def all_of(contacts, today, seed=1, **section):
-    """Go the whole way, as the notebook does."""
-    settings = params(seed=seed, **section)
-    tables = as_tables({"contacts": contacts})
-    got = observe_contacts(tables, settings, keep, None if today is None else ibis.memtable(today))
-    rng = np.random.default_rng(seed)
+def observed(contacts, today, settings):
+    """Return contacts, from frames or tables."""
+    tables = as_tables({"contacts": contacts}) if isinstance(contacts, pd.DataFrame) else contacts
+    customers = ibis.memtable(today) if isinstance(today, pd.DataFrame) else today
+    return observe_contacts(tables, settings, keep, customers)
+
+
+def all_of(got, settings):
+    """Go the rest of the way, as the notebook does."""
+    rng = np.random.default_rng(1)
     asked = settings.response_model
     about = {"known_after": asked.known_after_contact, "confirmed": asked.confirmed}
     model = find_model(got, look_for_leaks(got.features, got.responded, rng, **about), rng)
@@ -351,7 +357,7 @@ def all_of(contacts, today, seed=1, **section):
             draws=20,
         )
     scores = score_today(got, model, resemblance, cutoff, settings, keep)
-    return settings, got, model, resemblance, cutoff, scores
+    return model, resemblance, cutoff, scores
 
 
 MONEY = {"contact_cost": 6.0, "margin": {"fund": 40.0, "card": 60.0}}
@@ -360,10 +366,11 @@ MONEY = {"contact_cost": 6.0, "margin": {"fund": 40.0, "card": 60.0}}
 @pytest.fixture(scope="module")
 def truth():
     """Return contacts that staff chose, customers of today, a tenth of them of a new kind."""
-    contacts, today, true = make_truth(5, far=0.1)
+    contacts, today, true = make_truth(5, n=5000, people=3000, far=0.1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(modelling, "FOLDS", 2)  # half the time
-        return contacts, today, true, all_of(contacts, today, **MONEY)
+        got = observed(contacts, today, params(**MONEY))
+        return contacts, today, true, (params(**MONEY), got, *all_of(got, params(**MONEY)))
 
 
 def test_planted_chances_are_recovered_for_everybody(truth):
@@ -380,17 +387,19 @@ def test_planted_chances_are_recovered_for_everybody(truth):
     assert len(frame) == len(today)
     own = frame[frame["status"] == "supported"]
     pair = list(zip(own["product"], own["channel"], strict=True))
-    told = np.array([true.loc[who, one] for who, one in zip(own.index, pair, strict=True)])
-    # a tenth's chance rests on about 380 contacts: standard errors of 0.01 to 0.025
+    offers = list(true)
+    which = np.array([offers.index(one) for one in pair])
+    mine = true.loc[own.index].to_numpy()
+    told = mine[np.arange(len(own)), which]
+    # a tenth's chance rests on about 320 contacts: standard errors of 0.01 to 0.025
     tenth = pd.qcut(own["chance"].rank(method="first"), 10, labels=False)
     means = pd.DataFrame({"told": own["chance"], "true": told}).groupby(tenth).mean()
     assert (means["told"] - means["true"]).abs().mean() < 0.02
     assert own["chance"].corr(pd.Series(told, own.index), method="spearman") > 0.95
     # what is offered earns nearly what the best offer would
-    worth = pd.DataFrame({one: MONEY["margin"][one[0]] * true[one] for one in true})
-    got_worth = [worth.loc[who, one] for who, one in zip(own.index, pair, strict=True)]
-    best = worth.max(axis=1)[own.index]
-    assert ((best - got_worth) / best).mean() < 0.05
+    worth = mine * [MONEY["margin"][product] for product, _ in offers]
+    best = worth.max(axis=1)
+    assert ((best - worth[np.arange(len(own)), which]) / best).mean() < 0.05
     profit = own["product"].map(MONEY["margin"]) * own["chance"] - MONEY["contact_cost"]
     assert own["expected_profit"].to_numpy() == pytest.approx(profit.to_numpy(), abs=1e-9)
     assert got.drawn_today is not None
@@ -470,3 +479,113 @@ def test_who_the_chosen_are(truth):
     assert (shown.loc[hidden, "chosen"] == "<10").all() or shown.loc[hidden, "chosen"].eq(
         HIDDEN
     ).all()
+
+
+def test_no_more_customers_are_contacted_than_can_be(truth):
+    _, today, _, (_, got, model, resemblance, _, _) = truth
+    full = dict(contact_cost=6.0, margin=40.0, customers=got.n_today, draws=20)
+    for capacity in (300, 0):
+        settings = params(**MONEY, capacity=capacity)
+        rng = np.random.default_rng(1)
+        cut = best_cutoff(got.responded, model.chance, rng, capacity=capacity, **full)
+        scores = score_today(got, model, resemblance, cut, settings, keep)
+        n = scores.places.set_index("place")["customers"]
+        assert n["above"] + n["tested"] == capacity
+        assert n["no_room"] > 0
+        frame = scores.table.to_pandas()
+        least = frame.loc[frame["place"] == "above", "expected_profit"].min()
+        assert not frame.loc[frame["place"] == "no_room", "expected_profit"].gt(least).any()
+    # the bank's own cut-off; a margin of one product means that nothing else is offered
+    own = params(contact_cost=6.0, margin={"card": 60.0}, cutoff=0.25)
+    scores = score_today(got, model, resemblance, cut, own, keep)
+    frame = scores.table.to_pandas()
+    assert set(frame["product"]) == {"card"}
+    like = frame["place"] != "unlike"
+    assert (frame.loc[like, "chance"].ge(0.25) == frame.loc[like, "place"].eq("above")).all()
+    # without costs there are chances, and no place
+    scores = score_today(got, model, resemblance, None, params(), keep)
+    frame = scores.table.to_pandas()
+    assert frame[["place", "expected_profit"]].isna().all().all()
+    assert frame["chance"].between(0, 1).all()
+    assert len(frame) == len(today)
+    assert "contact_cost" in " ".join(ENGLISH(one) for one in scores.notes)
+    assert not propose_contacts(scores, params(), ENGLISH).count().execute()
+    assert propose_test(scores, params(), ENGLISH) is None
+    nobody = say_contacts(scores, propose_contacts(scores, params(), ENGLISH))
+    assert "without a margin" in ENGLISH(nobody.text)
+    empty = profile_chosen(scores, got, keep)
+    assert tell_profile(empty, 10).status == "not_enough_data"
+    assert len(profile_to_show(empty, 10)) == len(places_to_show(scores.places, 10)) == 0
+
+
+def test_too_few_responses_get_words():
+    contacts, today, _ = make_truth(1, n=800, people=300)
+    settings = params(**MONEY)
+    seen = observed(contacts.drop(columns="income"), today, settings)
+    assert "0 of them" not in told(seen)
+    resemblance = None
+    for responders in (0, 10, len(contacts)):
+        got = replace(seen, responded=(np.arange(len(contacts)) < responders).astype(int))
+        rng = np.random.default_rng(1)
+        model = find_model(got, look_for_leaks(got.features, got.responded, rng), rng)
+        resemblance = resemblance or find_resemblance(got, model)
+        found = {one.status for one in model.findings if one.id.endswith(("auc", "chosen", "ici"))}
+        assert found == {"not_enough_data"}
+        margins = margins_of(got, settings)
+        money = {"contact_cost": margins.cost, "margin": margins.mean}
+        cutoff = best_cutoff(got.responded, model.chance, rng, **money)
+        scores = score_today(got, model, resemblance, cutoff, settings, keep)
+        frame = scores.table.to_pandas()
+        assert frame["status"].eq("weak").all()
+        assert frame["place"].isna().all()
+        said = say_contacts(scores, propose_contacts(scores, settings, ENGLISH))
+        assert "too few responses" in ENGLISH(said.text)
+    assert tell_profile(profile_chosen(scores, got, keep), 10).status == "not_enough_data"
+    assert len(resemblance_to_show(resemblance, 10)) > 0
+
+
+def test_no_contacts_and_no_customers_get_words():
+    contacts, today, _ = make_truth(1, n=400, people=50)
+    made = as_tables({"contacts": contacts[["responded", "customer_id", "job"]]})["contacts"]
+    people, settings = ibis.memtable(today), params(**MONEY)
+    no_made = {"contacts": made.filter(made.job == "king")}
+    nobody = people.filter(people.job == "king")
+    for these, those, n in ((no_made, people, 50), ({"contacts": made}, nobody, 0)):
+        got = observed(these, those, settings)
+        _, resemblance, _, scores = all_of(got, settings)
+        assert got.n_today == n == scores.table.count().execute()
+        assert resemblance.check.passed is None
+        assert resemblance.finding.status == "not_enough_data"
+        assert not propose_contacts(scores, settings, ENGLISH).count().execute()
+
+
+def test_bank_marketing_is_read_as_it_is(shared_data):
+    data = pd.read_csv(shared_data / "bank_marketing" / "bank_additional_full.csv.gz", sep=";")
+    data = data.sample(10_000, random_state=1).rename(columns={"y": "responded"})
+    data["responded"] = data["responded"] == "yes"
+    got = observe_contacts(as_tables({"contacts": data}), params(), keep)
+    assert got.customer is got.when is got.today is None
+    assert got.responded.sum() == data["responded"].sum()
+    assert set(got.features) == set(data) - {"responded"}
+    assert got.pairs[["product", "channel"]].isna().all().all()
+    some = got.features[["poutcome", "duration"]]
+    leaks = look_for_leaks(some, got.responded, np.random.default_rng(1))
+    assert leaks.held_out == ("duration",)
+
+
+def test_where_a_row_is_a_customer_the_contacts_are_scored(monkeypatch):
+    monkeypatch.setattr(modelling, "FOLDS", 2)
+    contacts, _, _ = make_truth(6, n=1000)
+    own = contacts.drop(columns=["customer_id", "contacted_at", "income"])
+    settings = params(**MONEY)
+    got = observed(own, None, settings)
+    model, resemblance, _, scores = all_of(got, settings)
+    assert not model.by_time
+    assert "No table tells of today's customers" in ENGLISH(resemblance.finding.text)
+    frame = scores.table.to_pandas()
+    assert len(frame) == len(own) == frame["customer_id"].nunique()
+    assert frame["status"].eq("supported").all()
+    assert not propose_contacts(scores, settings, ENGLISH).count().execute()
+    profile = profile_chosen(scores, got, keep)
+    assert profile.n_chosen == (frame["place"] == "above").sum() > 0
+    assert "job: farmer" in ENGLISH(tell_profile(profile, 10).text)

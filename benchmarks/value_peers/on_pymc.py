@@ -26,7 +26,8 @@ def summarise(folder: Path) -> pd.DataFrame:
 
 def fit(rows: pd.DataFrame) -> tuple[Models, Parameters]:
     """Take flat priors: the maximum a posteriori is then that of the likelihood."""
-    often = BetaGeoModel(model_config={name: Prior("HalfFlat") for name in ("r", "alpha", "a", "b")})
+    flat = {name: Prior("HalfFlat") for name in ("r", "alpha", "a", "b")}
+    often = BetaGeoModel(model_config=flat)
     often.fit(rows[["customer_id", "frequency", "recency", "T"]], method="map", progressbar=False)
     paid = GammaGammaModel(model_config={name: Prior("HalfFlat") for name in "pqv"})
     paying = rows.loc[rows["frequency"] > 0, ["customer_id", "frequency", "monetary_value"]]

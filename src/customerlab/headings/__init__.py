@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from customerlab.headings.response import RESPONSE
 from customerlab.headings.uplift import UPLIFT
 from customerlab.headings.value import VALUE
 from customerlab.messages import Message, say
@@ -9,6 +10,7 @@ from customerlab.messages import Message, say
 #: Column, or ``table.column`` where another table means something else by it, to its heading and
 #: the format of its values (see :func:`customerlab.messages.say`).
 COLUMNS: dict[str, tuple[Message, str]] = {
+    **RESPONSE,
     **UPLIFT,
     **VALUE,
     "account_band": (say("Account holds"), "text"),

@@ -23,7 +23,7 @@ from customerlab.plots.uplift_lines import monitored_effect, uplift_curve
 if TYPE_CHECKING:
     from customerlab.plots.calibration import calibration_curve, response_calibration
     from customerlab.plots.importance import importance_map
-    from customerlab.plots.outlook import value_ahead
+    from customerlab.plots.outlook import value_ahead, value_by_product
     from customerlab.plots.paths import asset_path, stages
     from customerlab.plots.payroll_money import payroll_use
     from customerlab.plots.purchases import purchases_after, purchases_by_frequency
@@ -58,6 +58,7 @@ _OF_A_ROOM = {
     "segment_flow": "value_flow",
     "stages": "paths",
     "value_ahead": "outlook",
+    "value_by_product": "outlook",
     "wallet_by_group": "wallet",
 }
 
@@ -105,6 +106,7 @@ __all__ = [
     "uplift_effects",
     "uplift_fifths",
     "value_ahead",
+    "value_by_product",
     "wallet_by_group",
 ]
 

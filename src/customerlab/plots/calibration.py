@@ -26,6 +26,7 @@ class _Told:
     """What a figure says of customers whose chances came true."""
 
     share: Message  # title of the upright axis
+    chance: Message  # and of the other
     point: Callable[[float, float], Message]  # of one dot, by what was foretold and observed
     none: Message
     subtitle: Message
@@ -59,6 +60,7 @@ def calibration_curve(
     ]
     told = _Told(
         say("Share that left, in %, on a log scale"),
+        say("Chance foretold, in %, on a log scale"),
         lambda predicted, observed: say(
             "{predicted:percent} foretold, {observed:percent} left",
             predicted=predicted,
@@ -90,6 +92,7 @@ def response_calibration(
     panels = [("", part) for _, part in table.groupby("group", sort=False)]
     told = _Told(
         say("Share that responded, in %, on a log scale"),
+        say("Chance of a response foretold, in %, on a log scale"),
         lambda predicted, observed: say(
             "{predicted:percent} foretold, {observed:percent} responded",
             predicted=predicted,
@@ -130,7 +133,7 @@ def _draw(
                 sheet.text(left, at, canvas.labels(text), va="center_baseline", **style)
             _paint_panel(canvas, part, left + _LEFT, top + heads * _LINE + 6, side)
             below = top + heads * _LINE + 6 + side + _BARS + 28 + _LINE / 2
-            text = canvas.labels(say("Chance foretold, in %, on a log scale"))
+            text = canvas.labels(told.chance)
             sheet.text(left + _LEFT, below, text, va="center_baseline", color=SOFT)
 
     return draw(

@@ -1,4 +1,4 @@
-"""What is to be expected of a shop's customers over the coming months."""
+"""What is to be expected of a shop's or a bank's customers over the coming months."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import math
 import pandas as pd
 
 from customerlab.messages import ENGLISH, Message, Words, say
+from customerlab.plots.actions import key_of
 from customerlab.plots.chart import TINTS, Canvas, Chart, draw
 from customerlab.plots.panels import Line, Mark, Panel, alt_of, known_rows, paint_panels
 from customerlab.plots.units import Scale, money_scale, tell_range
+from customerlab.value.months_ahead import ALL, PRODUCTS
 
 
 def value_ahead(
@@ -57,10 +59,14 @@ def value_ahead(
     )
 
 
+def _money_spec(largest: float) -> str:
+    """Return the format in which amounts up to this one are written alike."""
+    return "number2" if largest < 100 else "number1" if largest < 1000 else "number0"
+
+
 def _horizons(shown: pd.DataFrame, name: str, scale: Scale, words: Words) -> list[Line]:
     largest = float(shown[name].max()) / scale.size if len(shown) else 0.0
-    spec = "number2" if name == "value" and largest < 100 else "number1"
-    spec = "number0" if name != "value" or largest >= 1000 else spec
+    spec = _money_spec(largest) if name == "value" else "number0"
     lines = []
     for row in shown.itertuples():
         numbers = tuple(x / scale.size for x in (getattr(row, name), row.low, row.high))
@@ -94,5 +100,84 @@ def _ahead_title(found: dict[str, pd.DataFrame], words: Words) -> Message:
         )
     return say(
         "The customers so far will buy about {count:count} times within {months:count} months.",
+        **told,
+    )
+
+
+def value_by_product(
+    table: pd.DataFrame, words: Words = ENGLISH, *, title: Message | str | None = None
+) -> Chart:
+    """Draw what a bank's customers bring while they stay: by horizon, and by product.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`customerlab.value.months_shown.months_value_to_show`; lines that are hidden or
+        without a margin are left out. Products are those of the longest horizon.
+    words : Words
+    title : Message or str, optional
+    """
+    known = known_rows(table, ["horizon_months", "value", "low", "high"])
+    of_all = known["product"].map(lambda one: key_of(PRODUCTS, one) == ALL).astype(bool)
+    whole = known[of_all]
+    whole = whole.sort_values("horizon_months")
+    longest = known["horizon_months"].max()
+    parts = known[(known["horizon_months"] == longest) & ~of_all]
+    parts = parts.sort_values("value", ascending=False, kind="stable")
+    scale = money_scale(known[["value", "low", "high"]].to_numpy().ravel(), words)
+    spec = _money_spec(float(known["value"].max()) / scale.size if len(known) else 0.0)
+    heads = [scale.of(say("Value while they stay"))]
+    if len(parts):
+        within = say("Value by product within {months:count} months", months=int(longest))
+        heads.append(scale.of(within))
+    panels = [
+        Panel(head, [_worth(row, name, scale, spec, words) for row, name in rows])
+        for head, rows in zip(heads, (_by_horizon(whole), _by_product(parts)), strict=False)
+    ]
+
+    def paint(canvas: Canvas) -> None:
+        paint_panels(canvas, panels)
+
+    return draw(
+        paint,
+        words,
+        title=title or _product_title(whole, parts, words),
+        subtitle=say(
+            "What they hold, for as long as they are expected to stay, times the margin of the "
+            "product. Lines: 95 % interval"
+        ),
+        alt=alt_of(panels, words),
+    )
+
+
+def _by_horizon(whole: pd.DataFrame) -> list[tuple[object, Message]]:
+    return [
+        (row, say("Within {months:count} months", months=int(row.horizon_months)))
+        for row in whole.itertuples()
+    ]
+
+
+def _by_product(parts: pd.DataFrame) -> list[tuple[object, Message | str]]:
+    return [(row, row.product) for row in parts.itertuples()]
+
+
+def _worth(row: object, name: Message | str, scale: Scale, spec: str, words: Words) -> Line:
+    numbers = tuple(x / scale.size for x in (row.value, row.low, row.high))
+    told = tell_range(numbers, spec, words)
+    return Line(name, (Mark(*numbers),), told, bar=TINTS[3])
+
+
+def _product_title(whole: pd.DataFrame, parts: pd.DataFrame, words: Words) -> Message:
+    if whole.empty:
+        return say("Too few customers hold anything to say what they bring.")
+    row = whole.iloc[-1]
+    scale = money_scale([row["value"]], words)
+    told = {"months": int(row["horizon_months"]), "value": scale.tell(row["value"], words)}
+    if len(parts) < 2 or not row["value"] > 0:
+        return say("Customers bring about {value} within {months:count} months.", **told)
+    told |= {"product": parts.iloc[0]["product"], "share": parts.iloc[0]["value"] / row["value"]}
+    return say(
+        "Customers bring about {value} within {months:count} months, {share:percent0} of it "
+        "through “{product}”.",
         **told,
     )

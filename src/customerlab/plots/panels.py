@@ -195,7 +195,7 @@ def _paint_panel(canvas: Canvas, axes: Axes, panel: Panel, y: Sequence[float]) -
         style = {"color": WARN, "lw": 1.3, "linestyle": (0, (4, 3))}
         axes.vlines([x] * len(spans), *zip(*spans, strict=True), **style)
     for line, middle in zip(panel.lines, y[1:-1], strict=True):
-        apart = min(10.0, 16.0 / max(len(line.marks) - 1, 1))
+        apart = min(10.0, (12.0 if canvas.narrow else 16.0) / max(len(line.marks) - 1, 1))
         if line.bar:
             start, end = across(0.0), across(line.marks[0].value)
             axes.barh(middle, end - start, left=start, height=16, color=line.bar)

@@ -16,7 +16,7 @@ from customerlab.plots.units import without_few
 def share_frame(height: Message, words: Words) -> Frame:
     """Return the axes of figures over the share of the customers, the best first."""
     ticks = [(x / 4, words.format(x / 4, "percent0")) for x in range(5)]
-    return Frame(height, say("Share of the customers contacted, the best chances first"), ticks)
+    return Frame(height, say("Share of the customers contacted"), ticks)
 
 
 def gains_curve(

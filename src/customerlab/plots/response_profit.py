@@ -161,7 +161,7 @@ def cutoff_by_cost(
     pens = (PENS[0], PENS[1])
     lines = []
     for row in shown.itertuples():
-        name = say("A contact costs {ratio:percent0} of the margin", ratio=row.cost_over_margin)
+        name = say("{ratio:percent0} of the margin", ratio=row.cost_over_margin)
         value = say("from a chance of {at:percent1}", at=row.cutoff)
         if math.isinf(row.cutoff):
             value = say("nobody")
@@ -176,7 +176,7 @@ def cutoff_by_cost(
         )
         for line, row in zip(lines, shown.itertuples(), strict=True)
     ]
-    panels = [Panel(say("Share, in %"), lines, within=(0.0, 100.0))]
+    panels = [Panel(say("Share, in %, if a contact costs so much"), lines, within=(0.0, 100.0))]
     legend = [
         (pens[0], say("of the customers, contacted")),
         (pens[1], say("of those who respond, reached")),

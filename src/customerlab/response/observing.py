@@ -84,7 +84,9 @@ def observe_contacts(
     notes += more
     own, more = readable(made, chosen.own)
     notes += more
-    frame = _pull(made, own, chosen, tables, keep)
+    # what was offered is known, whether a model uses it or not
+    offered = {name: made[name] for name in OFFER if name in made.columns and name not in own}
+    frame = _pull(made, own | offered, chosen, tables, keep)
     features = frame[[*own, *chosen.features, *chosen.people]]
     responded = frame["responded"].to_numpy("int64")
     today, now, only, n = None, None, (), 0
@@ -108,7 +110,7 @@ def observe_contacts(
         frame["contacted_at"].to_numpy("datetime64[us]") if "contacted_at" in frame else None,
         today,
         now,
-        count_pairs(features, responded),
+        count_pairs(frame, responded),
         only,
         source,
         chosen.known_after,
@@ -225,6 +227,8 @@ def _today(
 
 
 def _draw_today(today: ir.Table, n: int, params: Params) -> pd.DataFrame:
+    if set(today.columns) == {"customer_id", "alike"}:  # nothing is known of them
+        return pd.DataFrame(index=range(min(n, MOST_COMPARED)))
     if n > MOST_COMPARED:
         today = today.filter(drawn(params.seed, "today", today.customer_id, MOST_COMPARED / n))
     return to_frame(today.order_by("customer_id").drop("customer_id", "alike"))

@@ -53,7 +53,7 @@ class Profile:
 def profile_chosen(
     scores: Scores, contacts: Contacts, keep: Callable[[ir.Table], ir.Table]
 ) -> Profile:
-    """Compare those from the cut-off on with all other customers of today.
+    """Compare those from the cut-off on with all other customers, in what the model may use.
 
     Parameters
     ----------
@@ -62,16 +62,17 @@ def profile_chosen(
     keep : callable
         Works a table out once.
     """
-    now, people = contacts.drawn_today, scores.people
-    if now is None or people is None or scores.places.empty:
+    if scores.places.empty:
         return Profile(pd.DataFrame(columns=COLUMNS), 0, 0)
+    people = scores.people
+    now = contacts.features if contacts.drawn_today is None else contacts.drawn_today
     placed = scores.table.select(whose="customer_id", chosen=scores.table.place == "above")
     rows = keep(people.inner_join(placed, [("customer_id", "whose")]))
     sizes = cells(rows, ["chosen"]).set_index("chosen")["n"]
     chosen, rest = (int(sizes.get(one, 0)) for one in (True, False))
     if not chosen or not rest:
         return Profile(pd.DataFrame(columns=COLUMNS), chosen, rest)
-    parts = [_of_feature(rows, now[name]) for name in now]
+    parts = [_of_feature(rows, now[name]) for name in now if name in people.columns]
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
     return Profile(table[COLUMNS], chosen, rest)
 
@@ -115,9 +116,8 @@ def tell_profile(profile: Profile, min_cell: int) -> Finding:
     ]
     rest = (more["n_rest"] + 0.5) / (profile.n_rest + 0.5)
     clear = (more["chosen"] - rest) * np.log(more["chosen"] / rest)
-    # one tag of a feature is enough
     best = more.assign(clear=clear).sort_values("clear", ascending=False, kind="stable")
-    best = best.drop_duplicates("feature").head(TOLD)
+    best = best.head(TOLD)
     if best.empty:
         text = say("The chosen are like the others in all that is known of them.")
         return Finding(id_, text, 0, 0, 0, "count", profile.n_chosen)

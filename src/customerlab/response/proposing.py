@@ -41,7 +41,7 @@ def propose_test(scores: Scores, params: Params, words: Words) -> ir.Table | Non
     The next run reads the list back as a test of the cut-off itself. None where nobody below it is
     contacted.
     """
-    if scores.below is None or not len(scores.below.drawn) or scores.people is None:
+    if scores.below is None or not len(scores.below.drawn) or not scores.of_today:
         return None
     under = scores.table.filter(scores.table.place.isin(["tested", "below"]))
     reason = words(say("below the cut-off: contacted by lot, to test it"))
@@ -57,7 +57,7 @@ def _proposed(
     share: float,
     words: Words,
 ) -> ir.Table:
-    if scores.people is None:
+    if not scores.of_today:
         return no_rows(ACTIONS)
     window = ibis.null("string")
     if scores.days is not None:
@@ -93,7 +93,7 @@ def say_contacts(
         )
         return Finding(id_, text, *(arms["contact"],) * 3, "customers", sum(arms.values()))
     text = say("Nobody is proposed to be contacted: no contact is expected to pay.")
-    if scores.people is None:
+    if not scores.of_today:
         text = say(
             "Nobody is proposed to be contacted: there are no customers of today who could be "
             "matched to the contacts."

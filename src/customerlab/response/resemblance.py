@@ -59,6 +59,8 @@ class Resemblance:
     n : int
         Today's customers compared.
     status : {"supported", "weak", "not_enough_data"}
+    why_not : Message or None
+        Why it cannot be judged.
     """
 
     card: Scorecard | None
@@ -71,6 +73,7 @@ class Resemblance:
     table: pd.DataFrame
     n: int
     status: Status
+    why_not: Message | None = None
 
     def like(self, features: pd.DataFrame) -> np.ndarray:
         """Say which customers are like those contacted; nobody where it cannot be judged."""
@@ -85,13 +88,18 @@ class Resemblance:
     def finding(self) -> Finding:
         """``response_model.resemble``: the share of today's customers like those contacted."""
         id_ = "response_model.resemble"
-        if self.card is None:
-            return Finding(id_, _NOT_JUDGED, unit="percent", n=self.n, status="not_enough_data")
+        if self.why_not is not None:
+            return Finding(id_, self.why_not, unit="percent", n=self.n, status="not_enough_data")
         text = say(
             "{share:percent0} of today's customers are like those who were contacted; what the "
             "model says of the others is a guess, and nobody of them is proposed.",
             share=self.share,
         )
+        if self.share >= 0.995:
+            text = say(
+                "Nearly all of today's customers are like those who were contacted; what the model "
+                "says of the others is a guess, and nobody of them is proposed."
+            )
         if self.share == 1:
             text = say(
                 "All of today's customers are like those who were contacted, in what is known of "
@@ -103,8 +111,8 @@ class Resemblance:
     def check(self) -> Check:
         """Failed when more than a tenth of today's customers are unlike those contacted."""
         name = say("Today's customers are like those contacted")
-        if self.card is None:
-            return Check(name, None, _NOT_JUDGED)
+        if self.why_not is not None:
+            return Check(name, None, self.why_not)
         text = say(
             "{share:percent0} of them are (at least {least:percent0} must be). The two differ most "
             "in: {features}.",
@@ -116,13 +124,6 @@ class Resemblance:
 
     def _most(self) -> list[str]:
         return list(dict.fromkeys(self.table["feature"]))[:3]
-
-
-_NOT_JUDGED: Message = say(
-    "It cannot be told whether today's customers are like those contacted: there are fewer than "
-    "{least:count} of either.",
-    least=FEW_EVENTS,
-)
 
 
 def _odds(card: Scorecard, features: pd.DataFrame) -> np.ndarray:
@@ -140,13 +141,19 @@ def find_resemblance(contacts: Contacts, model: Model) -> Resemblance:
     """
     now = contacts.drawn_today
     if now is None:
-        return _none(0)
+        why = say("No table tells of today's customers: those of the contacts are scored.")
+        return _none(0, why)
     names = [name for name in model.names if name not in OFFER and name in now]
     then, now = contacts.features[names], now[names]
     was = np.repeat([1, 0], [len(then), len(now)])
     card = fit_scorecard(pd.concat([then, now], ignore_index=True), was)
     if card.status == "not_enough_data" or not names:
-        return _none(len(now))
+        why = say(
+            "It cannot be told whether today's customers are like those contacted: there are fewer "
+            "than {least:count} of either, or nothing is known of them.",
+            least=FEW_EVENTS,
+        )
+        return _none(len(now), why)
     edges = {
         name: band_edges(as_numbers(then[name]), 10) if is_number(then[name]) else None
         for name in names
@@ -167,9 +174,9 @@ def find_resemblance(contacts: Contacts, model: Model) -> Resemblance:
     return replace(found, share=float(like.mean()), low=float(low), high=float(high))
 
 
-def _none(n: int) -> Resemblance:
+def _none(n: int, why: Message) -> Resemblance:
     empty = pd.DataFrame(columns=COLUMNS)
-    return Resemblance(None, np.nan, {}, {}, *(np.nan,) * 3, empty, n, "not_enough_data")
+    return Resemblance(None, np.nan, {}, {}, *(np.nan,) * 3, empty, n, "not_enough_data", why)
 
 
 def _enough(then: pd.Series, now: pd.Series, edges: np.ndarray | None) -> set[str]:

@@ -10,11 +10,13 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
+from customerlab.findings import Finding
 from customerlab.messages import Message
 from customerlab.params import Params
 from customerlab.response.below import Below, size_of_test
 from customerlab.response.contacts import OFFER, Contacts, tidy_texts
 from customerlab.response.cutoff import Cutoff
+from customerlab.response.cutoff_answers import tell_below
 from customerlab.response.margins import Margins, margins_of
 from customerlab.response.modelling import Model
 from customerlab.response.placing import count_places, place_customers
@@ -49,9 +51,10 @@ class Scores:
         Of those below the line, so many are contacted by lot.
     days : int or None
         A response counts within so many days, where the parameters say so.
-    people : table or None
-        The customers with their features and ``alike``; see :class:`Contacts`. None where they are
-        known by no number.
+    people : table
+        The customers with what the model may use of them, and ``alike``; see :class:`Contacts`.
+    of_today : bool
+        Whether they are today's customers; otherwise those of the contacts.
     margins : Margins
     """
 
@@ -61,7 +64,8 @@ class Scores:
     line: float
     share_tested: float
     days: int | None
-    people: ir.Table | None
+    people: ir.Table
+    of_today: bool
     margins: Margins
 
     @property
@@ -69,6 +73,11 @@ class Scores:
         """What the margins lack."""
         why = self.margins.why_not
         return (*self.margins.notes, *(() if why is None else (why,)))
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """How many below the line are contacted to test it."""
+        return () if self.below is None else (tell_below(self.below),)
 
 
 def score_today(
@@ -98,11 +107,13 @@ def score_today(
     """
     margins = margins_of(contacts, params)
     people = _contacted(contacts) if contacts.today is None else contacts.today
+    names = [name for name in model.names if name in people.columns and name not in OFFER]
+    people = people.select("customer_id", "alike", *names)
     sure = model.judged.status != "not_enough_data"
     parts = [
         _score(frame, model, margins)
         | {"like": resemblance.like(frame) if contacts.today is not None else True}
-        for frame in _combinations(people, model)
+        for frame in _combinations(people, names)
     ]
     frames = [pd.DataFrame(part) for part in parts]
     kinds = pd.concat(frames, ignore_index=True) if frames else _no_kinds()
@@ -125,7 +136,8 @@ def score_today(
         line,
         tested / under if under else 0.0,
         (response.days or 30) if contacts.source == "campaigns" else None,
-        contacts.today,
+        people,
+        contacts.today is not None,
         margins,
     )
 
@@ -141,9 +153,8 @@ def _contacted(contacts: Contacts) -> ir.Table:
     return ibis.memtable(frame)
 
 
-def _combinations(people: ir.Table, model: Model) -> Iterator[pd.DataFrame]:
+def _combinations(people: ir.Table, names: list[str]) -> Iterator[pd.DataFrame]:
     """Return each kind of customer once: ``alike``, ``n``, and what the model knows of them."""
-    names = [name for name in model.names if name not in OFFER and name in people.columns]
     renamed = {f"f_{i}": people[name].min() for i, name in enumerate(names)}
     counted = people.group_by("alike").aggregate(n=people.count(), **renamed).order_by("alike")
     for batch in counted.to_pyarrow_batches(chunk_size=_AT_ONCE):
@@ -193,8 +204,9 @@ def _line(cutoff: Cutoff | None, params: Params) -> float:
         return np.nan
     if own is not None:
         return own
-    # where the contacts are used up sooner, it is their number that draws the line
-    return cutoff.break_even if cutoff.full else cutoff.cutoff
+    # where every contact that was made pays, so does a smaller chance until it breaks even; and
+    # where contacts are used up sooner, it is their number that draws the line
+    return cutoff.break_even if cutoff.full or cutoff.share == 1 else cutoff.cutoff
 
 
 def _zones(kinds: pd.DataFrame, least: float) -> np.ndarray:

@@ -10,7 +10,14 @@ from customerlab.value.acting import (
 )
 from customerlab.value.ahead import look_ahead, models_to_show
 from customerlab.value.elsewhere import estimate_elsewhere
+from customerlab.value.holdings import count_holdings
+from customerlab.value.holdings_answers import holdings_findings
+from customerlab.value.holdings_shown import pairs_to_show, products_to_show
 from customerlab.value.holdout_shown import frequency_to_show, totals_to_show, weekly_to_show
+from customerlab.value.loyal_answers import marks_to_show, satisfaction_to_show
+from customerlab.value.loyalty import find_loyal
+from customerlab.value.months_ahead import value_of_staying
+from customerlab.value.months_shown import months_value_to_show
 from customerlab.value.outlook import outlook_to_show
 from customerlab.value.real import leave_out_invalid
 from customerlab.value.rfm import score_rfm
@@ -27,31 +34,40 @@ from customerlab.value.wallet_groups import groups_to_show, wallets_to_show
 
 __all__ = [
     "check_segments",
+    "count_holdings",
     "cuts_to_show",
     "estimate_elsewhere",
+    "find_loyal",
     "flow_findings",
     "flow_to_show",
     "follow_segments",
     "frequency_to_show",
     "groups_to_show",
+    "holdings_findings",
     "join_scores",
     "learn_and_judge",
     "leave_out_invalid",
     "line_findings",
     "line_to_show",
     "look_ahead",
+    "marks_to_show",
     "models_to_show",
     "months_before",
+    "months_value_to_show",
     "observe_segments",
     "outlook_to_show",
+    "pairs_to_show",
+    "products_to_show",
     "propose_care",
     "propose_test",
     "rank_customers",
+    "satisfaction_to_show",
     "say_proposed",
     "score_rfm",
     "segment_findings",
     "segments_to_show",
     "totals_to_show",
+    "value_of_staying",
     "wallets_to_show",
     "weekly_to_show",
 ]

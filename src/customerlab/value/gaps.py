@@ -72,7 +72,7 @@ def sum_gaps(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
         `by`; ``n`` and ``k`` over all groups; ``like``: customers whose like mostly have it (the
         lower end of Wilson's 95 % interval of the other half is above one half), ``like_share``
         of whom have it, ``like_low`` to ``like_high`` (95 %, Wilson), ``gap``: how many of them
-        do not; ``status`` by ``like``.
+        do not (0 where most have it in no group); ``status`` by ``n``.
     """
     n, k = rows["other_n"].to_numpy(float), rows["other_k"].to_numpy(float)
     low, _ = wilson(k, np.maximum(n, 1))
@@ -81,7 +81,7 @@ def sum_gaps(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     sums = sums.groupby(list(by), as_index=False)[["n", "k", "like", "like_k"]].sum()
     sums["like_share"], sums["like_low"], sums["like_high"] = shares(sums["like_k"], sums["like"])
     sums["gap"] = sums["like"] - sums["like_k"]
-    sums["status"] = [status_of(one) for one in sums["like"]]
+    sums["status"] = [status_of(one) for one in sums["n"]]
     whole = {name: "int64" for name in ("n", "k", "like", "gap")}
     return sums.astype(whole).drop(columns="like_k")
 

@@ -53,12 +53,13 @@ class Holdings:
         ``share`` with ``low`` to ``high`` (95 %, Wilson). ``like``: customers of whose like most
         hold it (surely more than half, in the other half of the customers), ``like_share`` of
         whom hold it themselves, ``like_low`` to ``like_high`` (Wilson); the ``gap`` others do not.
-        ``status`` by ``like``. ``next_for``: customers for whom it comes next, see `scores`, and
-        ``next_share``, the mean share of their like who hold it.
+        ``status`` by ``customers``. ``next_for``: customers for whom it comes next, see `scores`,
+        and ``next_share``, the mean share of their like who hold it.
     pairs : DataFrame
         One row per ``held`` and ``missing`` product, the largest gap first: ``holders`` of the
         one, ``together`` (who hold both), their ``share``, ``low``, ``high``; ``lift`` (the share
-        over that among all customers); ``like`` ... as above among those who hold the one.
+        over that among all customers); ``like`` ... as above among those who hold the one;
+        ``status`` by ``holders``.
     numbers : DataFrame
         ``products`` held and ``customers`` who hold so many.
     scores : table

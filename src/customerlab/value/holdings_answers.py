@@ -52,7 +52,7 @@ def _mean(holdings: Holdings) -> Finding:
 
 def _gap(holdings: Holdings) -> Finding:
     id_ = "customer_value.cross_sell_gap"
-    top = holdings.pairs[holdings.pairs["status"] != "not_enough_data"].head(1)
+    top = holdings.pairs.head(1)
     if top.empty or top["gap"].item() < FEW_EVENTS:
         return _no_gap(holdings)
     row = top.iloc[0]
@@ -65,7 +65,9 @@ def _gap(holdings: Holdings) -> Finding:
         "hold it. Offer it to them first, and test whether the offer moves them.",
         **facts,
     )
-    return Finding(id_, text, *values, unit="percent", n=int(row["like"]), status=row["status"])
+    return Finding(
+        id_, text, *values, unit="percent", n=int(row["like"]), status=status_of(row["like"])
+    )
 
 
 def _no_gap(holdings: Holdings) -> Finding:

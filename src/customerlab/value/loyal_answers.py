@@ -7,7 +7,7 @@ import pandas as pd
 
 from customerlab.churn.curves import status_of
 from customerlab.churn.levels import OTHER, natural_order
-from customerlab.features import feature_name, level_name
+from customerlab.features import UNKNOWN, feature_name, level_name
 from customerlab.findings import STATUSES, Finding
 from customerlab.messages import Message, say
 from customerlab.uplift.to_show import few_of, hide, rounded, tidy
@@ -18,8 +18,11 @@ from customerlab.value.loyal_model import LoyalModel
 #: Columns of :func:`satisfaction`.
 COLUMNS = ["feature", "level", "customers", "loyal", "share", "low", "high", "status"]
 
-#: What tells of satisfaction, in the order in which it is asked for: the better level, the worse.
-_SATISFIED = {"rating": ("high", "low"), "complaints": ("0", "2+")}
+#: What tells of satisfaction, in the order in which it is asked for, and the best level.
+_SATISFIED = {"rating": "high", "complaints": "0"}
+
+#: They are held alike and mark nobody: unusual years and moves are followed by usual ones.
+_HELD_ALIKE = (WORTH, "trend")
 
 _FIFTHS = {
     "1": say("lowest fifth"),
@@ -68,7 +71,7 @@ def satisfaction(watched: Watched) -> pd.DataFrame:
 
 
 def loyal_findings(
-    watched: Watched, model: LoyalModel, satisfied: pd.DataFrame
+    watched: Watched, model: LoyalModel, satisfied: pd.DataFrame, *, min_cell: int = 1
 ) -> tuple[Finding, ...]:
     """Return ``customer_value.loyal_share``, ``.loyal_mark`` and ``.satisfied_loyal``.
 
@@ -79,8 +82,14 @@ def loyal_findings(
         Of :func:`customerlab.value.loyal_model.fit_loyal` on ``watched.counts``.
     satisfied : DataFrame
         Of :func:`satisfaction`.
+    min_cell : int
+        No share is said that would tell of 1 to so many less one customers.
     """
-    return _share(watched), _mark(watched, model), _satisfied(watched, satisfied)
+    mark, satisfied_loyal = (
+        _mark(watched, model, min_cell),
+        _satisfied(watched, satisfied, min_cell),
+    )
+    return _share(watched), mark, satisfied_loyal
 
 
 def _none(name: str, text: Message, n: int, unit: str = "percent") -> Finding:
@@ -115,13 +124,13 @@ def _share(watched: Watched) -> Finding:
     return Finding("customer_value.loyal_share", text, *values, unit="percent", n=n, status=status)
 
 
-def _mark(watched: Watched, model: LoyalModel) -> Finding:
+def _mark(watched: Watched, model: LoyalModel, min_cell: int) -> Finding:
     if not model.fitted:
         text = say("Too few stayed loyal, or did not, to say what marks the loyal.")
         return _none("loyal_mark", watched.lacking or text, watched.n, "number2")
-    # what was spent before is held alike and marks nobody: unusual years are followed by usual ones
-    table = model.table[model.table["marked"] & (model.table["term"] != WORTH)]
+    table = model.table[model.table["marked"] & ~model.table["term"].isin(_HELD_ALIKE)]
     told = table[~table["reference"] & ~table["level"].isin([OTHER])]
+    told = told[~few_of(told["n"], told["share"], min_cell)]
     told = told[(told["low"] > 1) | (told["high"] < 1)]
     if told.empty:
         text = say("Nothing that is known of customers clearly marks those who stay loyal.")
@@ -164,19 +173,19 @@ def _mark(watched: Watched, model: LoyalModel) -> Finding:
     )
 
 
-def _satisfied(watched: Watched, satisfied: pd.DataFrame) -> Finding:
+def _satisfied(watched: Watched, satisfied: pd.DataFrame, min_cell: int) -> Finding:
     name = "satisfied_loyal"
     if satisfied.empty:
         text = say("No ratings and no contacts tell how satisfaction goes with loyalty.")
         return _none(name, watched.lacking or text, watched.n)
     feature = satisfied["feature"].iloc[0]
-    best, worst = _SATISFIED[feature]
-    rows = satisfied.set_index("level")
-    if feature == "complaints" and worst not in rows.index:
-        worst = "1"
-    two = [rows.loc[one] if one in rows.index else None for one in (best, worst)]
-    few = min((0 if one is None else int(one["customers"])) for one in two)
-    if status_of(few) == "not_enough_data":
+    best = _SATISFIED[feature]
+    told = satisfied[~satisfied["level"].isin(["none", UNKNOWN])]
+    sides = told.assign(best=told["level"] == best).groupby("best")[["loyal", "customers"]].sum()
+    sides = sides.reindex([True, False], fill_value=0)
+    share = sides["loyal"] / sides["customers"].where(sides["customers"] > 0)
+    few = int(sides["customers"].min())
+    if status_of(few) == "not_enough_data" or few_of(sides["customers"], share, min_cell).any():
         text = say(
             "Too few customers were known to be satisfied, or dissatisfied, a year ago to say how "
             "that goes with loyalty."
@@ -184,34 +193,29 @@ def _satisfied(watched: Watched, satisfied: pd.DataFrame) -> Finding:
         return _none(name, text, few)
     from statsmodels.stats.proportion import confint_proportions_2indep  # slow to import
 
-    happy, angry = two
-    difference = float(happy["share"] - angry["share"])
-    low, high = confint_proportions_2indep(
-        *(happy["loyal"], happy["customers"], angry["loyal"], angry["customers"]), method="newcomb"
-    )
-    facts = {
-        **{"feature": feature_name(feature), "best": level_name(feature, best)},
-        **{"worst": level_name(feature, worst), "happy": happy["share"], "angry": angry["share"]},
-        **{"difference": 100 * difference, "low": 100 * low, "high": 100 * high},
-    }
+    counts = sides[["loyal", "customers"]].to_numpy().ravel()
+    low, high = confint_proportions_2indep(*counts, method="newcomb")
+    happy, angry = map(float, share)
+    facts = {"feature": feature_name(feature), "best": level_name(feature, best)}
+    facts |= {"happy": happy, "angry": angry, "difference": 100 * (happy - angry)}
+    facts |= {"low": 100 * low, "high": 100 * high}
     sure = low > 0 or high < 0
     if sure:
         text = say(
             "{happy:percent0} of the customers with “{feature}: {best}” stayed loyal, and "
-            "{angry:percent0} of those with “{worst}”: {difference:number1} percentage points "
+            "{angry:percent0} of the less satisfied: {difference:number1} percentage points "
             "apart ({low:number1} to {high:number1}). An association.",
             **facts,
         )
     else:
         text = say(
             "Satisfaction does not clearly go with loyalty: {happy:percent0} of the customers with "
-            "“{feature}: {best}” stayed loyal, and {angry:percent0} of those with “{worst}” "
+            "“{feature}: {best}” stayed loyal, and {angry:percent0} of the less satisfied "
             "({low:number1} to {high:number1} percentage points apart).",
             **facts,
         )
-    values = (difference, float(low), float(high))
-    n = int(happy["customers"] + angry["customers"])
-    status = status_of(few) if sure else "weak"
+    values = (happy - angry, float(low), float(high))
+    n, status = int(sides["customers"].sum()), status_of(few) if sure else "weak"
     return Finding(f"customer_value.{name}", text, *values, unit="percent", n=n, status=status)
 
 

@@ -21,26 +21,21 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
+from customerlab.cells import no_rows
 from customerlab.churn.curves import status_of
 from customerlab.churn.months_here import MONTHS_HERE, months_name, months_names
 from customerlab.customers import open_balances
 from customerlab.findings import Finding, Status
-from customerlab.messages import Message, listed, say
-from customerlab.params.model import ANY_PRODUCT
-
-#: The row of all products that have a margin; and of what is held in a product that is not told.
-ALL, NOT_TOLD = "all", "not told"
-
-PRODUCTS: dict[str, Message] = {
-    ALL: say("all products with a margin"),
-    NOT_TOLD: say("product not told"),
-}
+from customerlab.messages import Message, say
+from customerlab.params import ANY_PRODUCT, Params
+from customerlab.value.months_texts import ALL, NOT_TOLD, left_out_notes, unforetold
+from customerlab.value.real import Real
 
 #: Columns of :attr:`MonthsValue.table`.
 COLUMNS = ["product", "horizon_months", "customers", "balance", "margin"]
 COLUMNS += ["months", "value", "low", "high", "status"]
 
-_EXACT = "decimal(38, 6)"
+_EXACT, _ENDS = "decimal(38, 6)", ("", "_low", "_high")
 
 
 @dataclass(frozen=True)
@@ -98,6 +93,27 @@ class MonthsValue:
         return Finding(id_, text, **values, unit="money", n=n, status=row["status"])
 
 
+def value_of_staying(real: Real, scores: ir.Table | None, params: Params) -> MonthsValue:
+    """Value a bank's customers by the months they are expected to stay.
+
+    Parameters
+    ----------
+    real : Real
+        Of a shop there is nothing: its customers are valued by what they will buy.
+    scores : table or None
+        Of notebook 04.
+    params : Params
+    """
+    settings = params.customer_value
+    horizons = tuple(settings.horizons_months)
+    if not real.bank or scores is None:
+        names = dict.fromkeys((f"value_{h}_months" for h in horizons), "float64")
+        empty = no_rows({"customer_id": "string", **names})
+        return MonthsValue(pd.DataFrame(columns=COLUMNS), empty, ())
+    who = (scores, real.tables, real.customers)
+    return foretell_months_value(*who, params.snapshot, settings.margin, horizons)
+
+
 def foretell_months_value(
     scores: ir.Table,
     tables: Mapping[str, ir.Table],
@@ -127,22 +143,27 @@ def foretell_months_value(
         Months. Those that the scores do not tell are left out, and noted.
     """
     told = [h for h in sorted(set(horizons)) if set(months_names([h])) <= set(scores.columns)]
-    notes = [] if len(told) == len(set(horizons)) else [_unforetold(horizons, told)]
+    notes = [] if len(told) == len(set(horizons)) else [unforetold(horizons, told)]
     names = months_names(told)
-    held, overdrawn = held_by_product(tables, customers, day)
-    margin = _margin_of(held["product"], margins or {})
-    held = held.mutate(margin=margin)
+    held = held_by_product(tables, customers, day)
+    held = held.mutate(margin=_margin_of(held["product"], margins or {}))
     mine = scores.select(whose="customer_id", **{name: scores[name] for name in names})
-    known = mine[names[0]].notnull() if names else ibis.literal(False)
-    mine = mine.filter(known)
-    both = held.inner_join(mine, [("customer_id", "whose")]).drop("whose")
+    joined = held.left_join(mine, [("customer_id", "whose")])
+    known = joined[names[0]].notnull() if names else ibis.literal(False)
+    both = joined.filter(known & (joined.held > 0))
     earned = both.held.cast("float64") * both.margin / 12
     both = both.mutate(**{f"value_{name}": earned * both[name] for name in names})
-    parts = _sums(both.group_by("product"), both, names).order_by("product").to_pandas()
-    whole = _sums(both.filter(both.margin.notnull()), both, names).to_pandas()
-    table = _long(parts, whole, told)
+    parts = _sums(both, names).order_by("product").to_pandas()
+    holds, valued = joined.held > 0, known & joined.margin.notnull()
+    counts = joined.aggregate(
+        valued=joined.customer_id.nunique(where=holds & valued),
+        others=joined.customer_id.nunique(where=holds & joined.whose.isnull()),
+        overdrawn=joined.overdrawn.sum().fill_null(0),
+    )
+    counts = counts.to_pandas().iloc[0]
+    table = _long(parts, int(counts["valued"]), told)
     lacking = _lacking(told, margins, scores, names, parts)
-    notes += _notes(parts, held, scores, overdrawn)
+    notes += left_out_notes(parts, int(counts["others"]), int(counts["overdrawn"]))
     each = both.group_by(owner="customer_id").aggregate(
         lines=both.count(),
         **{f"value_{h}_months": _total(both[f"value_{months_name(h)}"]) for h in told},
@@ -159,31 +180,26 @@ def foretell_months_value(
     return MonthsValue(table, per_customer, tuple(told), tuple(notes), lacking)
 
 
-def held_by_product(
-    tables: Mapping[str, ir.Table], customers: ir.Table, day: dt.date
-) -> tuple[ir.Table, int]:
-    """Return what each customer holds of each product on a day, and how many accounts are below 0.
+def held_by_product(tables: Mapping[str, ir.Table], customers: ir.Table, day: dt.date) -> ir.Table:
+    """Return what each customer holds of each product on a day.
 
     Returns
     -------
     table
-        ``customer_id``, ``product``, ``held`` (money, above 0). Overdrawn accounts hold nothing.
-    int
+        ``customer_id``, ``product``, ``held`` (money, 0 or more), ``overdrawn``: how many of these
+        accounts are below 0, and count as empty.
     """
-    if "accounts" not in tables:
-        assets = customers.assets if "assets" in customers.columns else ibis.null(_EXACT)
-        owned = customers.select("customer_id", product=ibis.literal(NOT_TOLD), held=assets)
-        overdrawn = 0
+    if "accounts" in tables:
+        owned = open_balances(tables["accounts"], tables.get("balances"), day)
+        named = owned.product if "product" in owned.columns else ibis.null("string")
+        owned = owned.select("customer_id", "balance", product=named.fill_null(NOT_TOLD))
     else:
-        accounts = open_balances(tables["accounts"], tables.get("balances"), day)
-        named = accounts.product if "product" in accounts.columns else ibis.null("string")
-        owned = accounts.select(
-            "customer_id", product=named.fill_null(NOT_TOLD), held=accounts.balance
-        )
-        overdrawn = int(owned.filter(owned.held < 0).count().execute())
-    owned = owned.filter(owned.held > 0)
-    summed = owned.group_by(["customer_id", "product"]).aggregate(held=owned.held.sum())
-    return summed, overdrawn
+        assets = customers.assets if "assets" in customers.columns else ibis.null(_EXACT)
+        owned = customers.select("customer_id", balance=assets, product=ibis.literal(NOT_TOLD))
+    return owned.group_by(["customer_id", "product"]).aggregate(
+        held=owned.balance.sum(where=owned.balance > 0).fill_null(0),
+        overdrawn=(owned.balance < 0).cast("int64").sum(),
+    )
 
 
 def _margin_of(product: ir.StringValue, margins: Mapping[str, float]) -> ir.FloatingValue:
@@ -198,32 +214,33 @@ def _total(amount: ir.NumericValue) -> ir.FloatingValue:
     return amount.round(6).cast(_EXACT).sum().cast("float64")
 
 
-def _sums(grouped, both: ir.Table, names: Sequence[str]) -> ir.Table:
-    rows = grouped if isinstance(grouped, ir.Table) else both
-    weight = {f"at_{n}": _total(rows.held.cast("float64") * rows[n]) for n in names}
-    value = {f"value_{n}": _total(rows[f"value_{n}"]) for n in names}
-    return grouped.aggregate(
-        customers=rows.customer_id.nunique(),
-        balance=rows.held.sum().cast("float64"),
-        margin=rows.margin.max(),
-        **weight,
-        **value,
+def _sums(both: ir.Table, names: Sequence[str]) -> ir.Table:
+    held = both.held.cast("float64")
+    return both.group_by("product").aggregate(
+        customers=both.customer_id.nunique(),
+        balance=both.held.sum().cast("float64"),
+        margin=both.margin.max(),
+        **{f"at_{n}": _total(held * both[n]) for n in names},
+        **{f"value_{n}": _total(both[f"value_{n}"]) for n in names},
     )
 
 
-def _long(parts: pd.DataFrame, whole: pd.DataFrame, horizons: Sequence[int]) -> pd.DataFrame:
+def _long(parts: pd.DataFrame, valued: int, horizons: Sequence[int]) -> pd.DataFrame:
     """Return a row per product and horizon, all products first, then by what is held."""
     parts = parts.sort_values(["balance", "product"], ascending=[False, True])
-    both = pd.concat([whole.assign(product=ALL, margin=np.nan), parts], ignore_index=True)
+    sums = [name for name in parts if name not in ("product", "customers", "margin")]
+    # sorted, so that every run adds up in one order
+    whole = parts.loc[parts["margin"].notna(), sums].sum().to_frame().T
+    whole = whole.assign(product=ALL, margin=np.nan, customers=valued)
+    both = pd.concat([whole, parts], ignore_index=True) if len(parts) else whole
     rows = []
     for h in horizons:
         for one in both.to_dict("records"):
             name, n = months_name(h), int(one["customers"])
-            ends = [one[f"value_{name}{end}"] for end in ("", "_low", "_high")]
-            worth = one["product"] == ALL or pd.notna(one["margin"])
-            ends = [float(end) if worth and pd.notna(end) else np.nan for end in ends]
-            balance = float(one["balance"]) if pd.notna(one["balance"]) else 0.0
-            months = one[f"at_{name}"] / balance if balance else np.nan
+            worth = n > 0 and (one["product"] == ALL or pd.notna(one["margin"]))
+            ends = [float(one[f"value_{name}{end}"]) if worth else np.nan for end in _ENDS]
+            balance = float(one["balance"])
+            months = float(one[f"at_{name}"]) / balance if balance else np.nan
             key = (one["product"], h, n, balance, one["margin"], months)
             rows.append((*key, *ends, _status(n, *ends)))
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -234,14 +251,6 @@ def _status(n: int, value: float, low: float, high: float) -> Status:
     status = status_of(n) if not np.isnan(value) else "not_enough_data"
     wide = high - low > value / 2
     return "weak" if status == "supported" and wide else status
-
-
-def _unforetold(horizons: Sequence[int], told: Sequence[int]) -> Message:
-    gone = [str(h) for h in sorted(set(horizons) - set(told))]
-    return say(
-        "Notebook 04 does not tell how long customers stay within so many months: {months}.",
-        months=listed(gone),
-    )
 
 
 def _lacking(
@@ -257,35 +266,10 @@ def _lacking(
             "No margin is given: what a product earns in a year on what is held (customer_value: "
             "margin). Without it months cannot be turned into money."
         )
-    if not told or not int(scores[names[0]].count().execute()):
+    if not told or (parts.empty and not int(scores[names[0]].count().execute())):
         return say("No model says how long customers stay, so their value ahead is not known.")
     if parts.empty:
         return say("No customer who is here holds anything.")
     if parts["margin"].isna().all():
         return say("No product that customers hold has a margin, so their value is not known.")
     return None
-
-
-def _notes(parts: pd.DataFrame, held: ir.Table, scores: ir.Table, overdrawn: int) -> list[Message]:
-    notes = []
-    without = sorted(parts.loc[parts["margin"].isna(), "product"])
-    if without and len(without) < len(parts):
-        notes.append(
-            say(
-                "Without a margin, and so without a value: {products}.",
-                products=listed([PRODUCTS.get(name, name) for name in without]),
-            )
-        )
-    others = held.anti_join(scores.select("customer_id"), "customer_id")
-    rest = others.aggregate(n=others.customer_id.nunique(), held=others.held.sum()).to_pandas()
-    if rest["n"].item():
-        notes.append(
-            say(
-                "Not valued, for nothing is foretold of customers who are not active: "
-                "{n:customers} customers who hold something.",
-                n=int(rest["n"].item()),
-            )
-        )
-    if overdrawn:
-        notes.append(say("Overdrawn accounts count as empty: {n:count} of them.", n=overdrawn))
-    return notes

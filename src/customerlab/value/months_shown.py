@@ -7,7 +7,8 @@ import pandas as pd
 
 from customerlab.findings import STATUSES
 from customerlab.privacy import mask_counts, round_counts
-from customerlab.value.months_ahead import ALL, PRODUCTS, MonthsValue
+from customerlab.value.months_ahead import MonthsValue
+from customerlab.value.months_texts import ALL, PRODUCTS
 
 _MONEY = ["balance", "months", "value", "low", "high"]
 

@@ -75,6 +75,17 @@ class Suppression:
         elif not row["customers"]:
             text = say("The budget of {budget:money} is enough for everybody.", **facts)
             values, status = (0.0, 0.0, 0.0), "supported"
+        elif not row["past_n"] and row["value"] > 0:
+            status = "weak"
+            text = say(
+                "With a budget of {budget:money}, {n:customers} customers are left out. They are "
+                "worth {worth:money} in all, {each:money} each, against {chosen:money} of each "
+                "above the line; what leaving them out loses was not observed.",
+                worth=float(row["value"]),
+                each=float(row["value_per_customer"]),
+                chosen=float(self.of("chosen")["value_per_customer"]),
+                **facts,
+            )
         elif status == "not_enough_data":
             text = say(
                 "With a budget of {budget:money}, {n:customers} customers are left out; too few "

@@ -1,0 +1,47 @@
+"""Headings of the columns of notebook 06; ``table.column`` is meant for that table only."""
+
+from __future__ import annotations
+
+from customerlab.messages import Message, say
+
+RESPONSE: dict[str, tuple[Message, str]] = {
+    "by_chance": (say("Reached by chance alone"), "number3"),
+    "called": (say("Judged"), "text"),
+    "chosen": (say("Of the chosen"), "percent0"),
+    "compared": (say("What is compared"), "text"),
+    "cost_per_response": (say("Contacts cost per response"), "money"),
+    "cutoff": (say("From a chance of"), "percent1"),
+    "cutoff.contacts": (say("Contacts"), "count"),
+    "cutoff.expected": (say("Profit foretold"), "money"),
+    "cutoff.profit": (say("Profit counted"), "money"),
+    "cutoff_rules.contacts": (say("Contacts"), "count"),
+    "cutoff_rules.profit": (say("Profit"), "money"),
+    "cutoff_rules.rule": (say("Rule"), "text"),
+    "expected_profit": (say("Profit foretold"), "money"),
+    "gains.contacts": (say("Contacts"), "count"),
+    "gains.rate": (say("Respond"), "percent1"),
+    "gains.share": (say("Best share of the contacts"), "percent0"),
+    "held": (say("Share of all responders in it"), "percent0"),
+    "lowest_over_all": (say("Lowest values respond, times all"), "number2"),
+    "n_chosen": (say("Chosen"), "customers"),
+    "n_contacted": (say("Contacts compared"), "count"),
+    "n_rest": (say("Others"), "customers"),
+    "n_today": (say("Customers compared"), "customers"),
+    "places.cost": (say("Cost of contacts"), "money"),
+    "places.place": (say("Place"), "text"),
+    "places.responses": (say("Responses foretold"), "count"),
+    "points": (say("Points"), "count"),
+    "profile.level": (say("Tag"), "text"),
+    "psi": (say("Difference (PSI)"), "number3"),
+    "resemblance.contacted": (say("Of those contacted"), "percent0"),
+    "resemblance.ratio": (say("Times as often as today"), "number2"),
+    "response_calibration.measure": (say("Measure"), "text"),
+    "response_calibration.value": (say("Value"), "number3"),
+    "response_leaks.held_out": (say("Held out"), "text"),
+    "responses": (say("Responses"), "count"),
+    "rest": (say("Of the others"), "percent0"),
+    "scorecard.bin": (say("Values"), "text"),
+    "scorecard.rate": (say("Respond"), "percent1"),
+    "stability.feature": (say("What was known"), "text"),
+    "today": (say("Of today's customers"), "percent0"),
+}
