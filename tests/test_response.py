@@ -108,10 +108,12 @@ def test_bank_marketing_is_foretold_as_well_as_others_say(bank):
     ]
     splits = split_by_customer(np.arange(len(data)), bought, np.random.default_rng(0))
     assert len(splits) == 5
-    # the scorecard learns from an eighth, and is judged on another, to save time
+    # the scorecard learns from an eighth of half the columns, and is judged on another, to save
+    # time: most of it goes into the search for bins
     learnt, other = np.arange(0, len(data), 8), np.arange(4, len(data), 8)
-    card = fit_scorecard(data.iloc[learnt], bought[learnt])
-    assert roc_auc_score(bought[other], card.score(data.iloc[other]).chance) > 0.77
+    telling = data[["contact", "month", "poutcome", "euribor3m"]]
+    card = fit_scorecard(telling.iloc[learnt], bought[learnt])
+    assert roc_auc_score(bought[other], card.score(telling.iloc[other]).chance) > 0.77
     trees = foretell_unseen(lambda x, y: fit_boosted(x, y).chance, data, bought, splits)
     found = judge(bought, trees, np.random.default_rng(0), draws=30)
     assert found.value("auc")[0] == pytest.approx(roc_auc_score(bought, trees), abs=1e-12)
@@ -214,6 +216,7 @@ def test_points_are_the_odds_and_read_by_a_branch():
 
 def test_what_was_never_seen_counts_as_the_average_and_is_named():
     x, y, _ = made(4, n=3000)
+    x = x[["balance", "job"]]
     card, trees = fit_scorecard(x, y), fit_boosted(x, y)
     new = x.head(3).assign(job=["smith", "astronaut", None], extra=1)
     scored = card.score(new)

@@ -1,4 +1,4 @@
-"""RFM: the plainest pandas on Online Retail, hand calculations, and customers of every odd kind."""
+"""RFM: hand calculations, and customers of every odd kind; real ones in test_value_real.py."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import datetime as dt
 import ibis
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
-from pyarrow import csv
 from statsmodels.stats.proportion import proportion_confint
 
 from customerlab.errors import CustomerlabError
@@ -60,59 +58,6 @@ def shop(lines: list[tuple], customers: list[str] | None = None) -> dict:
 def scores(tables: dict, **options) -> pd.DataFrame:
     found = score_rfm(tables, DAY, **options).order_by("customer_id").to_pandas()
     return found.set_index("customer_id")
-
-
-def test_online_retail_as_pandas_reads_it(shared_data):
-    """Oracle: the plainest pandas, customer by customer, under the published rule."""
-    path = shared_data / "online_retail" / "online_retail.csv.gz"
-    if not path.is_file():
-        pytest.skip("Online Retail is not on this machine")
-    types = {"InvoiceNo": pa.string(), "Quantity": pa.int64(), "InvoiceDate": pa.timestamp("us")}
-    types |= {"UnitPrice": pa.decimal128(18, 4), "CustomerID": pa.string()}
-    options = {"column_types": types, "include_columns": list(types), "strings_can_be_null": True}
-    file = csv.read_csv(path, convert_options=csv.ConvertOptions(**options))
-    price = file["UnitPrice"].cast("float64")
-    raw = file.drop_columns("UnitPrice").append_column("UnitPrice", price).to_pandas()
-    raw = raw[
-        raw["CustomerID"].notna()
-        & ~raw["InvoiceNo"].str.startswith("C")
-        & (raw["Quantity"] > 0)
-        & (raw["UnitPrice"] > 0)
-    ]
-    raw = raw.assign(mills=(raw["Quantity"] * raw["UnitPrice"] * 1000).round().astype("int64"))
-    day = dt.date(2011, 12, 9)
-    by = raw.groupby("CustomerID")
-    plain = pd.DataFrame(
-        {
-            "recency_days": (pd.Timestamp(day) - by["InvoiceDate"].max().dt.normalize()).dt.days,
-            "frequency": by["InvoiceNo"].nunique(),
-            "monetary": by["mills"].sum(),
-        }
-    )
-    assert len(plain) == 4_338
-    for score, name in {"r": "recency_days", "f": "frequency", "m": "monetary"}.items():
-        values = plain[name].to_numpy()
-        worse = [int((values > x if score == "r" else values < x).sum()) for x in values]
-        plain[score] = [1 + 5 * fewer // len(plain) for fewer in worse]
-    both = -(-(plain["f"] + plain["m"]) // 2)
-    plain["segment"] = [GRID[r][fm - 1] for r, fm in zip(plain["r"], both, strict=True)]
-
-    t = ibis.memtable(file)
-    t = t.filter(
-        t.CustomerID.notnull(), ~t.InvoiceNo.startswith("C"), t.Quantity > 0, t.UnitPrice > 0
-    )
-    t = t.select(
-        customer_id="CustomerID",
-        occurred_at="InvoiceDate",
-        order_id="InvoiceNo",
-        amount=(t.UnitPrice * t.Quantity).cast("decimal(18, 4)"),
-    )
-    ours = score_rfm({"transactions": t}, day)
-    ours = ours.to_pandas().set_index("customer_id").sort_index()
-    assert ours["monetary"].astype(float).sum() == pytest.approx(8_911_407.904)
-    ours["monetary"] = (ours["monetary"] * 1000).astype("int64")
-    wanted = plain.sort_index()
-    assert ours[wanted.columns].astype(object).equals(wanted.astype(object))
 
 
 def test_scores_by_hand():
