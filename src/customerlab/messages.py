@@ -114,7 +114,9 @@ class Words:
         if isinstance(value, float) and math.isinf(value):
             return "∞" if value > 0 else "-∞"
         if spec == "money":
-            amount = format_decimal(_exact(value), "#,##0.00", locale=self._locale)
+            # of a hundred thousand nobody asks for the cents
+            pattern = "#,##0.00" if abs(value) < 100_000 else "#,##0"
+            amount = format_decimal(_exact(value), pattern, locale=self._locale)
             if self.language == "zh" and self.currency == "CNY":
                 return f"{amount}元"
             return f"{amount} {self.currency}".rstrip()

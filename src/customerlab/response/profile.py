@@ -123,7 +123,7 @@ def tell_profile(profile: Profile, min_cell: int) -> Finding:
         return Finding(id_, text, 0, 0, 0, "count", profile.n_chosen)
     tags = [_tag(row, profile, min_cell) for row in best.to_dict("records")]
     text = say("Those to contact are marked most by {tags}.", tags=listed(tags))
-    return Finding(id_, text, *(len(best),) * 3, "count", profile.n_chosen)
+    return Finding(id_, text, say("Who they are"), n=profile.n_chosen)
 
 
 def _tag(row: Mapping, profile: Profile, min_cell: int) -> Message:

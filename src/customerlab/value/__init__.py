@@ -22,7 +22,7 @@ from customerlab.value.outlook import outlook_to_show
 from customerlab.value.real import leave_out_invalid
 from customerlab.value.rfm import score_rfm
 from customerlab.value.rfm_cuts import cuts_to_show, learn_and_judge
-from customerlab.value.rfm_flow import flow_findings, flow_to_show, follow_segments
+from customerlab.value.rfm_flow import actions_to_show, flow_findings, flow_to_show, follow_segments
 from customerlab.value.rfm_segments import (
     check_segments,
     observe_segments,
@@ -33,6 +33,7 @@ from customerlab.value.suppression import line_findings, line_to_show
 from customerlab.value.wallet_groups import groups_to_show, wallets_to_show
 
 __all__ = [
+    "actions_to_show",
     "check_segments",
     "count_holdings",
     "cuts_to_show",

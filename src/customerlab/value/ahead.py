@@ -39,7 +39,7 @@ PARAMETERS = {
     "stop_chance": say("chance to stop after a purchase"),
     "mean_paid": say("mean paid for a purchase"),
 }
-#: From so many customers on times are told to the week, and amounts to one part in a hundred.
+#: From so many customers on the models learn from times in weeks, and amounts to one in a hundred.
 MANY = 200_000
 
 
@@ -132,6 +132,9 @@ def look_ahead(real: Real, params: Params, keep: Callable[[ir.Table], ir.Table])
     model, paid = fit_bgnbd(counts), fit_gamma_gamma(count_spending(now, step=step))
     horizons = settings.horizons_months
     outlook = foretell(model, paid, counts, horizons, margin=margin)
+    if grain > 1:  # the models are learnt from rounded histories; a customer's own is exact
+        now = keep(histories(days, day))
+        counts = count_histories(now)
     scores = keep(score_customers(now, model, paid, counts, horizons, margin=margin))
     then = _valued_then(days, past, held, count_spending(past, step=step), landmark, margin)
     told = (landmark, margin, note, real.bank)

@@ -113,6 +113,13 @@ def _say(then: str, facts: dict) -> Message:
     )
 
 
+def actions_to_show(flow: Flow, min_cell: int) -> pd.DataFrame:
+    """Return the movement between the three groups of segments, for a figure; see below."""
+    table = flow.table.replace({"then": ACTION_OF, "now": ACTION_OF})
+    sums = table.groupby(["then", "now"], as_index=False, sort=False)["customers"].sum()
+    return sums.assign(customers=rounded(sums["customers"], min_cell))
+
+
 def flow_to_show(flow: Flow, min_cell: int) -> pd.DataFrame:
     """Return the movement as a report may show it.
 
