@@ -13,6 +13,7 @@ from customerlab.messages import ENGLISH
 from customerlab.params import check_params
 from customerlab.privacy import HIDDEN
 from customerlab.response import modelling
+from customerlab.response.apart import find_apart
 from customerlab.response.campaigns import contacts_of_campaigns
 from customerlab.response.cutoff import best_cutoff
 from customerlab.response.leaks import look_for_leaks
@@ -420,12 +421,39 @@ def test_those_unlike_the_contacted_are_weak_and_not_proposed(truth):
     assert table.loc["smith", "today"] == pytest.approx(share)
     assert table.loc["diver", "contacted"] == 0
     assert "job" in ENGLISH(resemblance.check.text)
+    assert "Hardly ever contacted were: job: diver." in ENGLISH(resemblance.finding.text)
     assert resemblance.check.passed == (resemblance.share >= 0.9)
     proposed = propose_contacts(scores, settings, ENGLISH).to_pandas()
     assert set(proposed["customer_id"]) == set(frame.index[frame["place"] == "above"])
     shown = resemblance_to_show(resemblance, 10)
     assert "n_today" not in shown
     assert "diver" in set(shown["level"].map(str))
+
+
+def test_two_levels_that_were_never_contacted_together():
+    rng = np.random.default_rng(2)
+
+    def draw(n):
+        return {
+            "age": pd.Series(rng.choice(["young", "old"], n)),
+            "assets": pd.Series(rng.choice(["little", "some", "much"], n)),
+            "shoe": pd.Series(rng.choice(list("abcdefgh"), n)),
+        }
+
+    called = {"age": [], "assets": [], "shoe": []}
+    then, now = draw(600), draw(4000)
+    levels = {name: set(one) for name, one in now.items()}
+    nothing, kinds = find_apart(then, now, levels, called)
+    assert nothing == {}
+    assert kinds == ()
+    left = ~((then["age"] == "young") & (then["assets"] == "little"))
+    then = {name: one[left].reset_index(drop=True) for name, one in then.items()}
+    found, kinds = find_apart(then, now, levels, called)
+    assert found == {("age", "assets"): {"young\x1flittle"}}
+    assert [ENGLISH(one) for one in kinds] == ["age: young with assets: little"]
+    # nobody where 29 were expected can be chance, were they contacted a tenth as often
+    few = {name: one.head(150) for name, one in then.items()}
+    assert find_apart(few, now, levels, called)[0] == {}
 
 
 def test_the_line_its_test_and_the_control(truth):

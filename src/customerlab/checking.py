@@ -24,6 +24,7 @@ from customerlab.layers import define_layers
 from customerlab.messages import ENGLISH
 from customerlab.params import Params, Source, load_params
 from customerlab.paths import Paths
+from customerlab.response import check_contacts
 from customerlab.sources import resolve_files
 from customerlab.sources.delimited import DelimitedFiles
 from customerlab.sources.files import all_parquet, common_columns, text_literal
@@ -129,6 +130,8 @@ def _try_sections(lab: Lab, where: str) -> None:
         check_stays(tables, params, where=f"{where}: churn_timing")
     if plan.answerable(plan.named("repurchase_drivers"), params):
         observe_answers(tables, params, lab.keep)
+    if plan.answerable(plan.named("response_model"), params):
+        check_contacts(tables, params)
     if plan.answerable(plan.named("uplift_tests"), params):
         check_trials(tables, params)
 

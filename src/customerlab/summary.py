@@ -32,10 +32,13 @@ QUESTIONS = (
         say("Which customers to value, and which to give up?"),
         (
             "invalid_customers.customers_left",
-            "invalid_customers.active",
+            "customer_value.most_valuable",
+            "customer_value.low_value",
+            "customer_value.left_out",
             "invalid_customers.consensus_cut",
+            "invalid_customers.active",
         ),
-        ("02_invalid_customers",),
+        ("02_invalid_customers", "03_customer_value"),
     ),
     Question(
         say("Why do customers leave, and who is next?"),
@@ -61,7 +64,16 @@ QUESTIONS = (
         ),
         ("07_uplift_tests",),
     ),
-    Question(say("Whom to approach ahead of their need?"), (), ()),
+    Question(
+        say("Whom to approach ahead of their need, and with what?"),
+        (
+            "response_model.cutoff",
+            "response_model.better_half",
+            "response_model.profile",
+            "customer_value.cross_sell_gap",
+        ),
+        ("06_response_model", "03_customer_value"),
+    ),
 )
 
 
@@ -84,11 +96,6 @@ def unanswered(question: Question, lacking: Mapping[str, Message]) -> Message:
     lacking : mapping of notebook to message
         What each notebook that cannot run would need.
     """
-    if not question.notebooks:
-        return say(
-            "This version has no notebook for it. It takes past contacts and what came of them: "
-            "contacts, or campaigns with assignments."
-        )
     needs = [lacking[name] for name in question.notebooks if name in lacking]
     return (
         needs[0] if needs else say("Not answered here: its notebook failed, or was not asked for.")
@@ -160,6 +167,24 @@ def propose(findings: Iterable[Finding]) -> tuple[Message, ...]:
                 "Contact the {count:customers} customers whom a test says it pays to contact, on "
                 "the list in data/, and leave its control group alone.",
                 count=contact.value,
+            )
+        )
+    care = by_id.get("customer_value.proposed_to_care")
+    if care and isinstance(care.value, int) and care.value > 0:
+        proposals.append(
+            say(
+                "Care for the {count:customers} most valuable and promising customers on the list "
+                "in data/, and leave its control group alone.",
+                count=care.value,
+            )
+        )
+    call = by_id.get("response_model.proposed_to_contact")
+    if call and isinstance(call.value, int) and call.value > 0:
+        proposals.append(
+            say(
+                "Offer the {count:customers} customers on the list in data/ the product and the "
+                "channel named there, and call nobody below the cut-off but those drawn by lot.",
+                count=call.value,
             )
         )
     change = by_id.get("repurchase_drivers.to_change")

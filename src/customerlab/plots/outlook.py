@@ -11,7 +11,7 @@ from customerlab.plots.actions import key_of
 from customerlab.plots.chart import TINTS, Canvas, Chart, draw
 from customerlab.plots.panels import Line, Mark, Panel, alt_of, known_rows, paint_panels
 from customerlab.plots.units import Scale, money_scale, tell_range
-from customerlab.value.months_ahead import ALL, PRODUCTS
+from customerlab.value.months_texts import ALL, PRODUCTS
 
 
 def value_ahead(

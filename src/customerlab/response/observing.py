@@ -165,7 +165,7 @@ def _known_responses(made: ir.Table, params: Params, most: int) -> tuple[ir.Tabl
         notes.append(
             say(
                 "Of {n:count} contacts about {most:count} are used, those of customers drawn by "
-                "lot: more would change nothing that matters.",
+                "lot.",
                 n=n,
                 most=most,
             )

@@ -4,8 +4,9 @@ A scorecard tells those contacted from today's customers. Where a kind of custom
 contacted, a chance of theirs is a guess. Crump, Hotz, Imbens and Mitnik (2009, *Biometrika* 96)
 leave out whose chance to be contacted lies below a tenth; here both groups are samples of their
 own, so it is the odds against those of all that count: below a tenth, like customers are less than
-a tenth as frequent among those contacted as they are today. The same holds for each level of each
-feature by itself, for a scorecard's bins may join a level that was never contacted with others.
+a tenth as frequent among those contacted as they are today. The same is asked of each level by
+itself, for a scorecard's bins may join one that was never contacted with others, and of each two
+levels together, for its points only add up.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from customerlab.churn.smooth import wilson
 from customerlab.features import UNKNOWN, feature_name, level_name
 from customerlab.findings import Check, Finding, Status
 from customerlab.messages import Message, listed, say
+from customerlab.response.apart import LIKE, find_apart, joined, together
 from customerlab.response.binning import ranges
 from customerlab.response.columns import as_bands, as_numbers, band_edges, is_number, is_time
 from customerlab.response.contacts import OFFER, Contacts
@@ -28,10 +30,10 @@ from customerlab.response.modelling import Model
 from customerlab.response.scorecard import Scorecard, fit_scorecard
 from customerlab.response.shares import BANDS, compare_shares, shares_to_show
 
-#: Odds to have been contacted, over those of all, from which a customer is like those contacted.
-LIKE = 0.1
 #: So many of today's customers must be, for the model to stand for all.
 ENOUGH = 0.9
+#: Kinds of customers that are named.
+MOST_NAMED = 3
 COLUMNS = ["feature", "level", "n_contacted", "n_today", "contacted", "today", "ratio"]
 
 
@@ -49,6 +51,11 @@ class Resemblance:
         Of each feature, the levels of which enough were contacted.
     edges : dict of str to ndarray or None
         Upper ends of the bands that are the levels of a number.
+    apart : dict of (str, str) to set of str
+        Of two features, the levels that surely were hardly ever contacted together.
+    rare : tuple of Message
+        Kinds of customers that were hardly ever contacted, in words, those with most of today's
+        customers first.
     share, low, high : float
         Of today's customers, like those contacted, with 95 % interval; missing where not judged.
     table : DataFrame
@@ -67,6 +74,8 @@ class Resemblance:
     usual: float
     levels: dict[str, set[str]]
     edges: dict[str, np.ndarray | None]
+    apart: dict[tuple[str, str], set[str]]
+    rare: tuple[Message, ...]
     share: float
     low: float
     high: float
@@ -80,8 +89,11 @@ class Resemblance:
         if self.card is None:
             return np.zeros(len(features), dtype=bool)
         like = _odds(self.card, features) - self.usual >= np.log(LIKE)
+        bands = {name: as_bands(features[name], self.edges[name]) for name in self.levels}
         for name, levels in self.levels.items():
-            like &= as_bands(features[name], self.edges[name]).isin(levels).to_numpy()
+            like &= bands[name].isin(levels).to_numpy()
+        for (one, other), levels in self.apart.items():
+            like &= ~together(bands[one], bands[other]).isin(levels).to_numpy()
         return like
 
     @property
@@ -95,7 +107,15 @@ class Resemblance:
             "model says of the others is a guess, and nobody of them is proposed.",
             share=self.share,
         )
-        if self.share >= 0.995:
+        if self.rare:
+            text = say(
+                "{share:percent0} of today's customers are like those who were contacted; what the "
+                "model says of the others is a guess, and nobody of them is proposed. Hardly ever "
+                "contacted were: {kinds}.",
+                share=self.share,
+                kinds=joined(self.rare[:MOST_NAMED]),
+            )
+        elif self.share >= 0.995:
             text = say(
                 "Nearly all of today's customers are like those who were contacted; what the model "
                 "says of the others is a guess, and nobody of them is proposed."
@@ -159,11 +179,21 @@ def find_resemblance(contacts: Contacts, model: Model) -> Resemblance:
         for name in names
     }
     levels = {name: _enough(then[name], now[name], edges[name]) for name in names}
+    before, today = (
+        {name: as_bands(one[name], edges[name]) for name in names} for one in (then, now)
+    )
+    called = {
+        name: [] if edges[name] is None else ranges(edges[name], is_time(then[name]))
+        for name in names
+    }
+    apart, kinds = find_apart(before, today, levels, called)
     found = Resemblance(
         card,
         float(np.log(len(then) / len(now))),
         levels,
         edges,
+        apart,
+        kinds,
         *(np.nan,) * 3,
         _compared(then, now),
         len(now),
@@ -176,7 +206,9 @@ def find_resemblance(contacts: Contacts, model: Model) -> Resemblance:
 
 def _none(n: int, why: Message) -> Resemblance:
     empty = pd.DataFrame(columns=COLUMNS)
-    return Resemblance(None, np.nan, {}, {}, *(np.nan,) * 3, empty, n, "not_enough_data", why)
+    return Resemblance(
+        None, np.nan, {}, {}, {}, (), *(np.nan,) * 3, empty, n, "not_enough_data", why
+    )
 
 
 def _enough(then: pd.Series, now: pd.Series, edges: np.ndarray | None) -> set[str]:

@@ -1,7 +1,9 @@
 """A scorecard: points for what is known of a customer, which a branch can add up by hand.
 
-Each column is cut into few bins by ``optbinning``; a logistic regression on the bins' weights of
-evidence says how many points each is worth (Siddiqi 2006, *Credit risk scorecards*).
+Each column is cut into few bins by ``optbinning``; a logistic regression says how many points each
+bin is worth beside the other columns. It leans to the bins' weights of evidence, which the usual
+scorecard multiplies by one number a column (Siddiqi 2006, *Credit risk scorecards*): where columns
+go together, as age and salary do, the evidence of a bin is in part that of another column's.
 """
 
 from __future__ import annotations
@@ -17,13 +19,11 @@ from customerlab.features import feature_name
 from customerlab.findings import Status
 from customerlab.messages import Message, say
 from customerlab.privacy import HIDDEN
-from customerlab.response.binning import Bins, find_bins, information
-from customerlab.response.columns import as_bands, count_levels
+from customerlab.response.beside import find_columns, find_level
+from customerlab.response.binning import Bins
 
 #: So many points double the odds of a response.
 DOUBLE = 20
-#: Columns that tell less (information value) than this, or than chance would, are left out.
-LITTLE = 0.01
 COLUMNS = ["feature", "bin", "n", "responders", "rate", "rate_low", "rate_high"]
 COLUMNS += ["evidence", "points", "information"]
 
@@ -132,80 +132,26 @@ def fit_scorecard(
         start = float(np.log((events + 1) / (n - events + 1)))
         empty = pd.DataFrame(columns=COLUMNS)
         return Scorecard(empty, {}, {}, start, np.log(2) / double, events, n, status, why)
-    bins, evidence, told = {}, {}, {}
-    for name in features:
-        # what tells nothing in twenty bands tells nothing in six bins, and need not be cut
-        coarse = count_levels(as_bands(features[name]), responded)
-        if information(coarse["n"], coarse["events"]) < _least(coarse, n, events):
-            continue
-        one = find_bins(features[name], responded, max_bins=max_bins)
-        if len(one.names) > 1 and one.information >= LITTLE:
-            place = one.place(features[name])
-            bins[name], told[name] = one, one.information
-            evidence[name] = one.evidence[place]
-    weight = _regress(evidence, responded)
+    bins, place, added = find_columns(features, responded, max_bins)
     factor = double / np.log(2)
     points, total = {}, np.zeros(n)
-    for name, one in weight.items():
-        exact = factor * one * bins[name].evidence
-        mine = np.round(exact - exact[: len(bins[name].names)].min()).astype("int64")
-        if mine[:-1].max() == 0:  # not worth a point
+    for name, exact in added.items():
+        mine = np.round(factor * (exact - exact.min())).astype("int64")
+        if mine.max() == 0:  # not worth a point
             continue
-        mean = int(np.round(bins[name].n @ mine[:-1] / bins[name].n.sum()))
-        points[name] = np.append(mine[:-1], mean)
-        total += points[name][bins[name].place(features[name])]
+        mean = int(np.round(bins[name].n @ mine / bins[name].n.sum()))
+        points[name] = np.append(mine, mean)
+        total += points[name][place[name]]
     used = {name: bins[name] for name in points}
-    start = _level(total / factor, events, n)
-    parts = [_tabulate(name, bins[name], points[name]) for name in sorted(used, key=told.get)[::-1]]
+    start = find_level(total / factor, events, n)
+    parts = [_tabulate(name, bins[name], points[name]) for name in _telling(used)]
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
     return Scorecard(table, used, points, start, 1 / factor, events, n, status)
 
 
-def _least(coarse: pd.DataFrame, n: int, events: int) -> float:
-    """Return the information value below which a column is left out.
-
-    Where a column tells nothing, its information value times the events is about chi-squared: its
-    mean is the levels less one over the events (and the rest).
-    """
-    by_chance = (len(coarse) - 1) * (1 / events + 1 / (n - events))
-    return max(LITTLE, by_chance)
-
-
-def _regress(evidence: dict[str, np.ndarray], responded: np.ndarray) -> dict[str, float]:
-    """Return the weights of most likelihood of which none is below 0; those above 0."""
-    if not evidence:
-        return {}
-    import scipy.optimize  # slow to import
-
-    columns = np.column_stack(list(evidence.values()))
-    # the weights are near 1 by construction: a hint of shrinkage only keeps them finite
-    little, events = 0.05, int(responded.sum())
-
-    def loss(at: np.ndarray) -> tuple[float, np.ndarray]:
-        logit = columns @ at[1:] + at[0]
-        chance = 1 / (1 + np.exp(-logit))
-        value = np.logaddexp(0, logit).sum() - logit[responded == 1].sum()
-        pull = np.append(chance.sum() - events, columns.T @ (chance - responded))
-        shrunk = np.append(0.0, at[1:])
-        return value + little * shrunk @ shrunk, pull + 2 * little * shrunk
-
-    start = np.append(np.log(events / (len(responded) - events)), np.full(columns.shape[1], 0.5))
-    bounds = [(None, None)] + [(0, None)] * columns.shape[1]
-    found = scipy.optimize.minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
-    weights = dict(zip(evidence, found.x[1:].tolist(), strict=True))
-    return {name: one for name, one in weights.items() if one > 0}
-
-
-def _level(logit: np.ndarray, events: int, n: int) -> float:
-    """Return what to add to the log-odds, so that as many are expected as responded."""
-    add = float(np.log(events / (n - events)))
-    for _ in range(50):
-        chance = 1 / (1 + np.exp(-(logit + add)))
-        step = (events - chance.sum()) / (chance * (1 - chance)).sum()
-        add += float(np.clip(step, -2, 2))
-        if abs(step) < 1e-10:
-            break
-    return add
+def _telling(bins: dict[str, Bins]) -> list[str]:
+    """Return the columns, those that tell most alone first."""
+    return sorted(bins, key=lambda name: bins[name].information, reverse=True)
 
 
 def _tabulate(name: str, bins: Bins, points: np.ndarray) -> pd.DataFrame:
