@@ -38,9 +38,8 @@ from pathlib import Path
 import ibis
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import watching
-from watching import Measured, tell
+from watching import Measured, costs, tell, write_pieces
 
 from customerlab.running import memory_mb, processors
 
@@ -81,8 +80,8 @@ WAYS = (
 )
 
 
-def draw_piece(customers: int, rng: np.random.Generator) -> np.ndarray:
-    """Return answers 1 to 5, shape (customers, items), 0 where missing."""
+def draw_piece(first: int, customers: int, rng: np.random.Generator) -> pa.Table:
+    """Return answers 1 to 5 of some customers, some of them missing."""
     own = np.arange(ITEMS) % FACTORS
     loadings = 0.5 + 0.1 * (np.arange(ITEMS) // FACTORS % 4)
     factors = np.linalg.cholesky(0.3 + 0.7 * np.eye(FACTORS)) @ rng.normal(
@@ -90,24 +89,18 @@ def draw_piece(customers: int, rng: np.random.Generator) -> np.ndarray:
     )
     noise = rng.normal(size=(customers, ITEMS)) * np.sqrt(1 - loadings**2)
     answers = np.digitize(factors.T[:, own] * loadings + noise, CUTS) + 1
-    return np.where(rng.random(answers.shape) < MISSING, 0, answers).astype("int8")
+    gone = rng.random(answers.shape) < MISSING
+    columns = {"customer_id": pa.array(np.arange(first, first + customers))}
+    for i in range(ITEMS):
+        columns[f"q{i + 1}"] = pa.array(answers[:, i].astype("int8"), mask=gone[:, i])
+    return pa.table(columns)
 
 
 def make_data(folder: Path, customers: int) -> Path:
     """Write the survey, where not done yet."""
-    made = folder / str(customers)
-    if not (made / "made").is_file():
-        tell(f"drawing {customers:,} customers")
-        made.mkdir(parents=True, exist_ok=True)
-        rng = np.random.default_rng(SEED)
-        schema = [("customer_id", pa.int64()), *((f"q{i + 1}", pa.int8()) for i in range(ITEMS))]
-        with pq.ParquetWriter(made / "survey.parquet", pa.schema(schema)) as file:
-            for first in range(0, customers, PIECE):
-                answers = draw_piece(min(PIECE, customers - first), rng)
-                columns = [pa.array(np.arange(first, first + len(answers)))]
-                columns += [pa.array(one, mask=one == 0) for one in answers.T.copy()]
-                file.write_table(pa.table(columns, schema=pa.schema(schema)))
-        (made / "made").touch()
+    made, rng = folder / str(customers), np.random.default_rng(SEED)
+    pieces = ((at, min(PIECE, customers - at)) for at in range(0, customers, PIECE))
+    write_pieces(made, "survey.parquet", (draw_piece(*piece, rng) for piece in pieces))
     return made
 
 
@@ -161,22 +154,13 @@ def main() -> int:
                 tell(f"{size:,} customers, {way.of}: {way.by}")
                 found = measure(way, data, options.minutes)
                 ours = found if way.ours else ours
-                cells = [f"{size:,}", way.of, way.by]
+                cells = [f"{size:,}", way.of, way.by, *costs(found, ours), ""]
                 if found.stopped:
                     failed |= way.ours or found.stopped.startswith("failed")
-                    cells += [f"did not finish ({found.stopped})", "", f"{found.peak:,.0f}"]
-                    cells += ["", "", ""]
-                else:
-                    cells += [f"{found.seconds:,.2f}", f"{found.cpu:,.2f}", f"{found.peak:,.0f}"]
-                    times = ["", ""]
-                    if not way.ours and ours is not None and not ours.stopped:
-                        ratios = found.seconds / ours.seconds, found.cpu / ours.cpu
-                        times = [f"{ratio:,.1f}" for ratio in ratios]
-                    cells += [*times, ""]
-                    if times[0] and len(found.found):
-                        apart = (found.found - ours.found).abs().max(skipna=False)
-                        cells[-1] = f"{apart:.1e}"
-                        failed |= not apart <= (OF_R if way.asked == "R" else TOLERANCE)
+                elif not way.ours and ours is not None and len(found.found) and not ours.stopped:
+                    apart = (found.found - ours.found).abs().max(skipna=False)
+                    cells[-1] = f"{apart:.1e}"
+                    failed |= not apart <= (OF_R if way.asked == "R" else TOLERANCE)
                 print("| " + " | ".join(cells) + " |", flush=True)
     if failed:
         print("\nfailed: something did not run, or differs from ours by too much")

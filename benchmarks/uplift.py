@@ -38,8 +38,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
-from watching import measure, tell
+from watching import costs, measure, tell, write_pieces
 
 from customerlab.running import memory_mb, processors
 
@@ -109,17 +108,9 @@ def draw_piece(first: int, customers: int, rng: np.random.Generator) -> pa.Table
 
 def make_data(folder: Path, customers: int) -> Path:
     """Write the experiment, where not done yet."""
-    made = folder / str(customers)
-    if not (made / "made").is_file():
-        tell(f"drawing {customers:,} customers")
-        made.mkdir(parents=True, exist_ok=True)
-        rng = np.random.default_rng(SEED)
-        pieces = [(at, min(PIECE, customers - at)) for at in range(0, customers, PIECE)]
-        schema = draw_piece(0, 1, np.random.default_rng(SEED)).schema
-        with pq.ParquetWriter(made / "experiment.parquet", schema) as file:
-            for first, some in pieces:
-                file.write_table(draw_piece(first, some, rng))
-        (made / "made").touch()
+    made, rng = folder / str(customers), np.random.default_rng(SEED)
+    pieces = ((at, min(PIECE, customers - at)) for at in range(0, customers, PIECE))
+    write_pieces(made, "experiment.parquet", (draw_piece(*piece, rng) for piece in pieces))
     return made
 
 
@@ -152,21 +143,14 @@ def main() -> int:
                 asked = [sys.executable, str(SCRIPT), way.asked, str(data)]
                 found = measure(asked, data / f"{way.asked}.csv", **limits)
                 ours = found if way.ours else ours
-                cells = [f"{size:,}", way.of, way.by]
+                cells = [f"{size:,}", way.of, way.by, *costs(found, ours), ""]
                 if found.stopped:
                     gave_up.add(way)
                     failed |= way.ours or found.stopped.startswith("failed")
-                    cells += [f"did not finish ({found.stopped})", "", f"{found.peak:,.0f}"]
-                    cells += ["", "", ""]
-                else:
-                    cells += [f"{found.seconds:,.2f}", f"{found.cpu:,.2f}", f"{found.peak:,.0f}"]
-                    rest = ["", "", ""]
-                    if not way.ours and ours is not None and not ours.stopped:
-                        ratios = found.seconds / ours.seconds, found.cpu / ours.cpu
-                        apart = (found.found - ours.found).abs().max(skipna=False)
-                        rest = [*(f"{ratio:,.1f}" for ratio in ratios), f"{apart:.1e}"]
-                        failed |= not apart <= TOLERANCE
-                    cells += rest
+                elif not way.ours and ours is not None and not ours.stopped:
+                    apart = (found.found - ours.found).abs().max(skipna=False)
+                    cells[-1] = f"{apart:.1e}"
+                    failed |= not apart <= TOLERANCE
                 print("| " + " | ".join(cells) + " |", flush=True)
     if failed:
         print("\nfailed: something did not run, or differs from ours by too much")

@@ -45,8 +45,7 @@ import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
-from watching import Measured, make_environment, measure, tell
+from watching import Measured, costs, make_environment, measure, tell, write_pieces
 
 from customerlab.running import memory_mb, processors
 from customerlab.value.bgnbd import log_likelihood
@@ -122,16 +121,9 @@ def draw_piece(first: int, customers: int, rng: np.random.Generator) -> pa.Table
 
 def make_data(folder: Path, customers: int) -> Path:
     """Write the purchases, where not done yet."""
-    made = folder / str(customers)
-    if not (made / "made").is_file():
-        tell(f"drawing {customers:,} customers")
-        made.mkdir(parents=True, exist_ok=True)
-        rng = np.random.default_rng(SEED)
-        schema = draw_piece(0, 1, np.random.default_rng(SEED)).schema
-        with pq.ParquetWriter(made / "purchases.parquet", schema) as file:
-            for first in range(0, customers, PIECE):
-                file.write_table(draw_piece(first, min(PIECE, customers - first), rng))
-        (made / "made").touch()
+    made, rng = folder / str(customers), np.random.default_rng(SEED)
+    pieces = ((at, min(PIECE, customers - at)) for at in range(0, customers, PIECE))
+    write_pieces(made, "purchases.parquet", (draw_piece(*piece, rng) for piece in pieces))
     return made
 
 
@@ -179,16 +171,11 @@ def row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def took(found: Measured, ours: Measured | None) -> list[str]:
-    """Return what a way took, as cells."""
+def steps(found: Measured) -> list[str]:
+    """Return the seconds of each step, as cells."""
     if found.stopped:
-        return [f"did not finish ({found.stopped})", *[""] * 4, f"{found.peak:,.0f}", "", ""]
-    steps = found.steps["seconds"]
-    cells = [f"{steps[name]:,.1f}" for name in ("prepare", "fit", "score")]
-    cells += [f"{found.seconds:,.1f}", f"{found.cpu:,.1f}", f"{found.peak:,.0f}"]
-    if ours is None or ours is found:
-        return [*cells, "", ""]
-    return [*cells, f"{found.seconds / ours.seconds:,.1f}", f"{found.cpu / ours.cpu:,.1f}"]
+        return ["", "", ""]
+    return [f"{found.steps['seconds', name]:,.1f}" for name in ("prepare", "fit", "score")]
 
 
 def run(way: Way, data: Path, options: argparse.Namespace, environments: Path) -> Measured:
@@ -233,7 +220,8 @@ def main() -> int:
                     continue
                 tell(f"{size:,} customers: {way.by}")
                 found = run(way, data, options, environments)
-                print(row([f"{size:,}", way.by, *took(found, done.get(WAYS[0]))]), flush=True)
+                cells = [*steps(found), *costs(found, done.get(WAYS[0]))]
+                print(row([f"{size:,}", way.by, *cells]), flush=True)
                 if found.stopped:
                     gave_up.add(way)
                     failed |= way.ours or found.stopped.startswith("failed")

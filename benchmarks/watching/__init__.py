@@ -7,13 +7,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 BENCHMARKS = Path(__file__).parent.parent
 #: Where scripts find this copy of the package, and the clock.
@@ -115,6 +118,30 @@ def measure(
     of_steps = told.index.get_level_values("what").isin(["seconds", "cpu"])
     steps, found = told[of_steps], told[~of_steps]
     return Measured(steps["seconds"].sum(), steps["cpu"].sum(), ran.peak, found, steps)
+
+
+def costs(found: Measured, ours: Measured | None) -> list[str]:
+    """Return cells of a table: seconds, of processors, MB, and times ours by both."""
+    if found.stopped:
+        return [f"did not finish ({found.stopped})", "", f"{found.peak:,.0f}", "", ""]
+    cells = [f"{found.seconds:,.2f}", f"{found.cpu:,.2f}", f"{found.peak:,.0f}"]
+    if ours is None or ours is found or ours.stopped:
+        return [*cells, "", ""]
+    return [*cells, f"{found.seconds / ours.seconds:,.1f}", f"{found.cpu / ours.cpu:,.1f}"]
+
+
+def write_pieces(made: Path, name: str, pieces: Iterable[pa.Table]) -> None:
+    """Write tables one after the other into one Parquet file of a folder, where not done yet."""
+    if (made / "made").is_file():
+        return
+    tell(f"drawing {made.name} customers")
+    made.mkdir(parents=True, exist_ok=True)
+    pieces = iter(pieces)
+    first = next(pieces)
+    with pq.ParquetWriter(made / name, first.schema) as file:
+        for piece in chain([first], pieces):
+            file.write_table(piece)
+    (made / "made").touch()
 
 
 def stop(process: psutil.Process) -> None:
