@@ -42,7 +42,11 @@ def telco(shared_data: Path) -> pd.DataFrame:
 
 
 #: They run whole reports. Begun last, one core would do them while the other has nothing to do.
-SLOWEST_FIRST = ("test_demo_bank", "test_same_again", "test_real_clients", "test_running")
+#: The last needs what the first makes, and would wait for it.
+SLOWEST_FIRST = (
+    *("test_demo_bank", "test_real_clients", "test_running", "test_bad_input"),
+    "test_same_again",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
