@@ -15,6 +15,8 @@ SHARED = ROOT.parent / "shared" / "data"
 # expressions are many small objects that live on: looked through for cycles every 700, as Python
 # does by itself, they cost a seventh of the time; a workspace sets the same for a notebook
 gc.set_threshold(50_000)
+# likewise: queries are as long as a workspace makes them, and sooner written
+ibis.options.sql.fuse_selects = False
 
 
 @pytest.fixture
