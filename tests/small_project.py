@@ -157,15 +157,17 @@ def make_project(root: Path, *, pause: float = 0) -> Path:
     return params
 
 
-def environment(root: Path) -> dict[str, str]:
+def environment(root: Path, *, browser: bool = False) -> dict[str, str]:
     """Return the environment in which the project's own copy of the package is imported.
 
-    No browser is found in it: a PDF of every tiny summary would cost most of the time.
+    Unless asked for, no browser is found in it: a PDF of every tiny summary would cost most of the
+    time.
     """
-    return {**os.environ, "PYTHONPATH": str(root / "src"), "PATH": str(root / "bin")}
+    own = {**os.environ, "PYTHONPATH": str(root / "src")}
+    return own if browser else {**own, "PATH": str(root / "bin")}
 
 
-def start(root: Path, *arguments: str) -> subprocess.Popen[str]:
+def start(root: Path, *arguments: str, browser: bool = False) -> subprocess.Popen[str]:
     """Start the command line in a process group of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", "customerlab.cli", *arguments],
@@ -174,13 +176,15 @@ def start(root: Path, *arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env=environment(root),
+        env=environment(root, browser=browser),
     )
 
 
-def call(root: Path, *arguments: str, seconds: int = 120) -> subprocess.CompletedProcess[str]:
+def call(
+    root: Path, *arguments: str, seconds: int = 120, browser: bool = False
+) -> subprocess.CompletedProcess[str]:
     """Call the command line and wait for its end, at most so many seconds."""
-    process = start(root, *arguments)
+    process = start(root, *arguments, browser=browser)
     try:
         out, err = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:

@@ -62,6 +62,13 @@ def test_help_answers_without_loading_what_computes() -> None:
     assert not {"pandas", "ibis", "duckdb", "pydantic", "snakemake"} & set(done.stdout.split())
 
 
+def test_what_runs_a_notebook_loads_nothing_that_computes() -> None:
+    """Each notebook has its process beside the kernel, and only the kernel computes."""
+    code = "import sys, customerlab.job, papermill, customerlab.report; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"pandas", "ibis", "duckdb", "scipy", "matplotlib"} & set(done.stdout.split())
+
+
 @pytest.mark.parametrize("command", ["check", "run", "new", "example", "simulate"])
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:

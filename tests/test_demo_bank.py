@@ -8,7 +8,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +19,7 @@ import pytest
 import statsmodels.api as sm
 from browser import MISPLACED, Tab, open_browser
 from bs4 import BeautifulSoup
-from conftest import ROOT
+from demo_project import CLIENTS, SIZE, demo_project
 from lifelines import CoxPHFitter, KaplanMeierFitter
 from page_texts import english_pieces, leaks, page_texts, plain
 from scipy import stats
@@ -34,11 +33,8 @@ from customerlab.paths import Paths
 from customerlab.person_months import person_months
 from customerlab.privacy import HIDDEN
 from customerlab.report import pdf
-from customerlab.simulate import planted, simulate_bank
+from customerlab.simulate import planted
 
-SIZE = 3_000
-#: The same raw files three times: as they are, in Chinese, and with a strict mask.
-CLIENTS = {"demo_bank": 10, "demo_zh": 10, "demo_strict": 500}
 PAGES = [
     *("01_data_cleaning", "02_invalid_customers", "04_churn_timing", "05_repurchase_drivers"),
     *("07_uplift_tests", "index"),
@@ -51,32 +47,8 @@ SAME = 1e-6
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a project, simulate the bank and run it, by one call as a user would."""
-    root = tmp_path_factory.mktemp("demo")
-    shutil.copytree(ROOT / "notebooks", root / "notebooks")
-    shutil.copy(ROOT / "Snakefile", root)
-    (root / "params").mkdir()
-    text = (ROOT / "params" / "demo_bank.yaml").read_text(encoding="utf-8")
-    for client, min_cell in CLIENTS.items():
-        own = re.sub(r"^client: demo_bank", f"client: {client}", text, flags=re.MULTILINE)
-        own = own.replace("min_cell: 10 ", f"min_cell: {min_cell} ")
-        own = own.replace("language: en ", "language: zh ") if client == "demo_zh" else own
-        # fewer customers than in the demo: what is lost is known less well
-        own = own.replace("spend_lost_at_most: 0.0008", "spend_lost_at_most: 0.01")
-        own = own.replace("cost_saved_at_least: 80000", "cost_saved_at_least: 12000")
-        (root / "params" / f"{client}.yaml").write_text(own, encoding="utf-8")
-    simulate_bank(root / "data" / "demo_bank" / "raw", customers=SIZE)
-    called = subprocess.run(
-        [sys.executable, "-m", "customerlab.cli", "run", "--jobs", "2"]
-        + [f"params/{client}.yaml" for client in CLIENTS],
-        cwd=root,
-        capture_output=True,
-        text=True,
-    )
-    assert called.returncode == 0, called.stderr
-    for client in CLIENTS:
-        assert f"reports/{client}/index.html" in called.stdout
-    return root
+    """Return the project in which the bank was simulated and run."""
+    return demo_project(tmp_path_factory)
 
 
 def table(project: Path, name: str, client: str = "demo_bank") -> pd.DataFrame:

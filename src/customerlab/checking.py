@@ -129,7 +129,7 @@ def _try_sections(lab: Lab, where: str) -> None:
     if plan.answerable(plan.named("churn_timing"), params):
         check_stays(tables, params, where=f"{where}: churn_timing")
     if plan.answerable(plan.named("repurchase_drivers"), params):
-        observe_answers(tables, params, lab.keep)
+        observe_answers(tables, params, lambda table: table)  # no rows: nothing to keep
     if plan.answerable(plan.named("response_model"), params):
         check_contacts(tables, params)
     if plan.answerable(plan.named("uplift_tests"), params):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
-
-import pandas as pd
+from typing import TYPE_CHECKING, Literal
 
 from customerlab.messages import Message, say, yes_or_no
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Status = Literal["supported", "weak", "not_enough_data"]
 
@@ -76,6 +77,8 @@ class Check:
 
 def tabulate_checks(checks: Iterable[Check]) -> pd.DataFrame:
     """Return one row per check, to be written: ``check``, ``passed`` and ``text``, as messages."""
+    import pandas as pd  # what renders a page does without
+
     rows = [
         (one.name, say("not judged") if one.passed is None else yes_or_no(one.passed), one.text)
         for one in checks

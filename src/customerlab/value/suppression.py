@@ -76,7 +76,7 @@ class Suppression:
             text = say("The budget of {budget:money} is enough for everybody.", **facts)
             values, status = (0.0, 0.0, 0.0), "supported"
         elif not row["past_n"] and row["value"] > 0:
-            status = "weak"
+            status, values = "weak", (float(row["value"]), None, None)
             text = say(
                 "With a budget of {budget:money}, {n:customers} customers are left out. They are "
                 "worth {worth:money} in all, {each:money} each, against {chosen:money} of each "
