@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
+from customerlab.calendar_months import months_before
 from customerlab.errors import CustomerlabError
 from customerlab.messages import Words
 from customerlab.params import Params
@@ -30,7 +31,6 @@ from customerlab.value.rfm_segments import (
     COLUMNS,
     check_segments,
     describe_segments,
-    observe_segments,
     segment_findings,
     segments_to_show,
 )
@@ -139,7 +139,10 @@ def test_a_banks_purchases_are_those_of_that_kind_and_margins_are_the_products()
 )
 def test_edges_give_words(lines, customers, words):
     tables = shop(lines, customers)
-    seen = observe_segments(tables, score_rfm(tables, DAY), DAY)
+    before = months_before(DAY, 3)
+    followed = score_and_follow(tables, before, DAY)
+    about = {"day": DAY, "landmark": before, "next_months": 3}
+    seen = describe_segments(score_rfm(tables, DAY), followed, **about)
     assert words in WORDS(seen.text)
     assert seen.table.columns.tolist() == COLUMNS
     assert seen.table["segment"].tolist() == list(SEGMENTS)

@@ -20,12 +20,12 @@ from customerlab.value.months_ahead import value_of_staying
 from customerlab.value.months_shown import months_value_to_show
 from customerlab.value.outlook import outlook_to_show
 from customerlab.value.real import leave_out_invalid
-from customerlab.value.rfm import score_rfm
-from customerlab.value.rfm_cuts import cuts_to_show, learn_and_judge
+from customerlab.value.rfm import score_and_follow, score_rfm
+from customerlab.value.rfm_cuts import compare_cuts, cuts_to_show
 from customerlab.value.rfm_flow import actions_to_show, flow_findings, flow_to_show, follow_segments
 from customerlab.value.rfm_segments import (
     check_segments,
-    observe_segments,
+    describe_segments,
     segment_findings,
     segments_to_show,
 )
@@ -35,8 +35,10 @@ from customerlab.value.wallet_groups import groups_to_show, wallets_to_show
 __all__ = [
     "actions_to_show",
     "check_segments",
+    "compare_cuts",
     "count_holdings",
     "cuts_to_show",
+    "describe_segments",
     "estimate_elsewhere",
     "find_loyal",
     "flow_findings",
@@ -46,7 +48,6 @@ __all__ = [
     "groups_to_show",
     "holdings_findings",
     "join_scores",
-    "learn_and_judge",
     "leave_out_invalid",
     "line_findings",
     "line_to_show",
@@ -55,7 +56,6 @@ __all__ = [
     "models_to_show",
     "months_before",
     "months_value_to_show",
-    "observe_segments",
     "outlook_to_show",
     "pairs_to_show",
     "products_to_show",
@@ -64,6 +64,7 @@ __all__ = [
     "rank_customers",
     "satisfaction_to_show",
     "say_proposed",
+    "score_and_follow",
     "score_rfm",
     "segment_findings",
     "segments_to_show",

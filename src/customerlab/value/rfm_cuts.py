@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 import ibis
@@ -19,14 +18,12 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from customerlab.calendar_months import months_before
 from customerlab.churn.curves import status_of
 from customerlab.findings import Finding
 from customerlab.lots import drawn
 from customerlab.messages import Message, say
-from customerlab.params import Params
 from customerlab.privacy import roundest
-from customerlab.value.rfm import MEASURES, score_and_follow
+from customerlab.value.rfm import MEASURES
 
 #: Cuts are learnt from about so many customers, drawn by lot from more.
 LEARNT_FROM = 20_000
@@ -117,23 +114,6 @@ class Comparison:
             "{low:percent1} to {high:percent1}). The plain fifths serve.",
             **facts,
         )
-
-
-def learn_and_judge(tables: Mapping[str, ir.Table], params: Params) -> Comparison:
-    """Learn cut points two periods before the snapshot, and judge them one period before it.
-
-    Parameters
-    ----------
-    tables : mapping of str to table
-    params : Params
-        A period is ``customer_value.next_months``.
-    """
-    settings, day = params.customer_value, params.snapshot
-    days = [months_before(day, settings.next_months * times) for times in (2, 1, 0)]
-    learn, judge = (
-        score_and_follow(tables, *span, months=settings.months) for span in pairwise(days)
-    )
-    return compare_cuts(learn, judge, seed=params.seed)
 
 
 def compare_cuts(learn: ir.Table, judge: ir.Table, *, seed: int) -> Comparison:

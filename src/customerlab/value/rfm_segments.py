@@ -10,13 +10,12 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from customerlab.calendar_months import months_before
 from customerlab.churn.curves import FEW_EVENTS, status_of
 from customerlab.findings import STATUSES, Check, Finding
 from customerlab.messages import Message, listed, say
 from customerlab.privacy import mask_counts
 from customerlab.uplift.to_show import few_of, hide, rounded
-from customerlab.value.rfm import ACTION_OF, ACTIONS, MEASURES, SEGMENTS, score_and_follow
+from customerlab.value.rfm import ACTION_OF, ACTIONS, MEASURES, SEGMENTS
 
 #: Columns of :attr:`Segments.table`.
 COLUMNS = ["segment", "action", "customers", "share", "spend", "spend_share", "margin"]
@@ -119,20 +118,6 @@ def describe_segments(
         name: bool(table[f"{name}_max"].max() > table[f"{name}_min"].min()) for name in MEASURES
     }
     return Segments(table[COLUMNS], day, landmark, next_months, varies)
-
-
-def observe_segments(
-    tables: Mapping[str, ir.Table],
-    scored: ir.Table,
-    day: dt.date,
-    *,
-    next_months: int = 3,
-    months: int | None = None,
-) -> Segments:
-    """Describe the segments of a day; the purchase rate is that of `next_months` up to it."""
-    landmark = months_before(day, next_months)
-    followed = score_and_follow(tables, landmark, day, months=months)
-    return describe_segments(scored, followed, day=day, landmark=landmark, next_months=next_months)
 
 
 def _parts(above: pd.Series, below: pd.Series | float) -> np.ndarray:
