@@ -31,7 +31,7 @@ def tagged(notebook: nbformat.NotebookNode, tag: str) -> list[nbformat.NotebookN
 
 
 def test_the_plan_and_the_folder_name_the_same_notebooks():
-    assert sorted((ROOT / "notebooks").glob("*.ipynb")) == NOTEBOOKS
+    assert sorted((ROOT / "notebooks").glob("*.ipynb")) == sorted(NOTEBOOKS)
 
 
 @every_notebook
@@ -65,7 +65,9 @@ def test_code_is_short_and_silences_nothing(path):
     for cell in read(path).cells:
         if cell.cell_type != "code":
             continue
-        assert len(cell.source.splitlines()) <= 15, cell.id
+        # parameters are as many as the plan says
+        if "parameters" not in cell.metadata.get("tags", ()):
+            assert len(cell.source.splitlines()) <= 15, cell.id
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
         names = {type(node) for node in ast.walk(ast.parse(cell.source))}
         assert not names.intersection(kinds), cell.id
