@@ -376,6 +376,29 @@ def test_the_profit_is_near_the_best_possible_on_planted_truth():
     assert low <= right <= high
 
 
+def test_true_chances_are_cut_where_costs_break_even():
+    """Nothing brings more there; chances that the responses contradict are cut by the curve."""
+    seeds, taken = 25, 0
+    for seed in range(seeds):
+        rng = np.random.default_rng(seed)
+        true = 1 / (1 + np.exp(-rng.normal(-2.2, 1.0, 1000)))
+        y = (rng.random(1000) < true).astype(int)
+        cut = best_cutoff(y, true, rng, contact_cost=12, margin=100, draws=50)
+        assert (cut.cutoff == 0.12) == (cut.low <= 0.12 <= cut.high)
+        assert cut.flat_low <= cut.cutoff <= cut.flat_high
+        assert not cut.full
+        taken += cut.cutoff == 0.12
+    assert taken >= scipy.stats.binom.ppf(0.0005, seeds, 0.95)
+    assert cut.share == pytest.approx((true >= 0.12).mean())
+    about = {"contact_cost": 12, "margin": 100, "draws": 50}
+    room = best_cutoff(y, true, rng, capacity=100, **about)
+    assert (room.full, room.share) == (True, pytest.approx(0.1))
+    assert room.cutoff == np.sort(true)[-100]
+    half = best_cutoff(y, true / 2, rng, **about)
+    assert half.high < 0.12
+    assert half.cutoff == pytest.approx(0.06, abs=0.03)
+
+
 def test_the_hold_out_below_the_line_is_as_large_as_a_test_needs():
     chance = np.repeat([0.05, 0.3], [5000, 100])
     below = draw_below(chance, 0.2, np.random.default_rng(0), contact_cost=10, margin=100)
