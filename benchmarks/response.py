@@ -149,7 +149,7 @@ def one_seed(seed: int, customers: int, fresh: Fresh) -> dict[str, object]:
     cut = {}
     for name, margin in MARGIN.items():
         mine = product == name
-        costs = {"contact_cost": COST, "margin": margin, "customer": who[mine], "draws": 2}
+        costs = {"contact_cost": COST, "margin": margin, "customer": who[mine]}
         cut[name] = best_cutoff(y[mine], unseen[mine], rng, **costs).cutoff
     chance = MODELS[chosen](x, y)(fresh.features)
     smooth = fit_smooth(unseen, np.ones(len(y)), true)

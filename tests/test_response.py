@@ -240,6 +240,29 @@ def test_bins_are_the_amounts_themselves():
     assert sorted(as_bands(pd.Series([999.0] * 90 + list(range(10)))).unique())[-1] == "9"
 
 
+def test_bins_of_bands_have_no_gap():
+    """Twos and zeros respond alike by chance; nobody could explain a bin of both without ones."""
+    rates = {"0": 0.2, "1": 0.1, "2+": 0.2}
+    values = pd.Series(np.repeat([*rates, None], 1000), name="orders")
+    y = np.concatenate([np.arange(1000) < 1000 * p for p in (*rates.values(), 0.15)]).astype(int)
+    bins = find_bins(values, y)
+    assert [ENGLISH(one) for one in bins.names] == ["0", "1", "2+", "unknown"]
+    by_rate = find_bins(values.map({"0": "none", "1": "one", "2+": "more"}), y)
+    assert [ENGLISH(one) for one in by_rate.names] == ["one", "more, none", "unknown"]
+    # codes are no numbers, unless it is known that they are
+    codes = values.map({"0": "0", "1": "1", "2+": "2"})
+    assert len(find_bins(codes, y).names) == len(by_rate.names)
+    assert len(find_bins(codes.rename("complaints"), y).names) == len(bins.names)
+    tenure = pd.Series(np.tile(["60+", "3-5", "12-23", "1-2", "0"], 400), name="tenure_band")
+    rising = tenure.map({"0": 0.05, "1-2": 0.05, "3-5": 0.2, "12-23": 0.2, "60+": 0.4})
+    y = (np.arange(2000) // 5 % 100 < 100 * rising).astype(int)
+    bins = find_bins(tenure, y)
+    places = bins.place(pd.Series(["0", "1-2", "3-5", "12-23", "60+"]))
+    assert pd.Series(places).is_monotonic_increasing
+    assert places[0] == places[1] < places[2] <= places[3] < places[4]
+    assert bins.place(pd.Series(["6-11"])).tolist() == [len(bins.names)]  # never seen
+
+
 def test_the_trees_are_taken_only_when_surely_better():
     rng = np.random.default_rng(0)
     y = (rng.random(3000) < 0.2).astype(float)
@@ -374,6 +397,29 @@ def test_the_profit_is_near_the_best_possible_on_planted_truth():
     low, high = scipy.stats.binom.ppf([0.0005, 0.9995], seeds, 0.95)
     assert low <= covers <= high
     assert low <= right <= high
+
+
+def test_true_chances_are_cut_where_costs_break_even():
+    """Nothing brings more there; chances that the responses contradict are cut by the curve."""
+    seeds, taken = 25, 0
+    for seed in range(seeds):
+        rng = np.random.default_rng(seed)
+        true = 1 / (1 + np.exp(-rng.normal(-2.2, 1.0, 1000)))
+        y = (rng.random(1000) < true).astype(int)
+        cut = best_cutoff(y, true, rng, contact_cost=12, margin=100, draws=50)
+        assert (cut.cutoff == 0.12) == (cut.low <= 0.12 <= cut.high)
+        assert cut.flat_low <= cut.cutoff <= cut.flat_high
+        assert not cut.full
+        taken += cut.cutoff == 0.12
+    assert taken >= scipy.stats.binom.ppf(0.0005, seeds, 0.95)
+    assert cut.share == pytest.approx((true >= 0.12).mean())
+    about = {"contact_cost": 12, "margin": 100, "draws": 50}
+    room = best_cutoff(y, true, rng, capacity=100, **about)
+    assert (room.full, room.share) == (True, pytest.approx(0.1))
+    assert room.cutoff == np.sort(true)[-100]
+    half = best_cutoff(y, true / 2, rng, **about)
+    assert half.high < 0.12
+    assert half.cutoff == pytest.approx(0.06, abs=0.03)
 
 
 def test_the_hold_out_below_the_line_is_as_large_as_a_test_needs():

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from customerlab.errors import CustomerlabError
+from customerlab.features import PAIR, feature_name
 from customerlab.messages import ENGLISH
 from customerlab.params import check_params
 from customerlab.privacy import HIDDEN
@@ -377,7 +378,7 @@ def truth():
 def test_planted_chances_are_recovered_for_everybody(truth):
     _, today, true, (_, got, model, _, _, scores) = truth
     assert model.by_time
-    assert set(model.names) == {"product", "channel", "job", "income", "shoe"}
+    assert set(model.names) == {PAIR, "job", "income", "shoe"}
     missing = np.isnan(model.chance)  # the first stretch of three, and nothing later
     assert got.when[missing].max() < got.when[~missing].min()
     assert missing.mean() == pytest.approx(1 / 3, abs=0.01)
@@ -404,6 +405,39 @@ def test_planted_chances_are_recovered_for_everybody(truth):
     profit = own["product"].map(MONEY["margin"]) * own["chance"] - MONEY["contact_cost"]
     assert own["expected_profit"].to_numpy() == pytest.approx(profit.to_numpy(), abs=1e-9)
     assert got.drawn_today is not None
+
+
+def test_a_channel_may_do_for_one_product_what_it_undoes_for_another(monkeypatch):
+    """Planted: funds sell by phone and cards in the app, and neither product nor channel alone."""
+    monkeypatch.setattr(modelling, "FOLDS", 2)
+    contacts, today, _ = make_truth(7, n=2500, people=200)
+    contacts = contacts.drop(columns=["income", "shoe", "contacted_at"])
+    rng = np.random.default_rng(7)
+    suits = (contacts["product"] == "fund") == (contacts["channel"] == "phone")
+    contacts["responded"] = rng.random(len(contacts)) < np.where(suits, 0.3, 0.1)
+    settings = params(contact_cost=6.0, margin={"fund": 50.0, "card": 50.0})
+    got = observed(contacts, today.drop(columns=["income", "shoe"]), settings)
+    leaks = look_for_leaks(got.features, got.responded, rng)
+    assert {"product", "channel"} <= set(leaks.table["feature"])
+    model, _, _, scores = all_of(got, settings)
+    assert PAIR in model.names
+    assert ENGLISH(feature_name(PAIR)) == "product and channel"
+    rates = contacts.groupby(["product", "channel"])["responded"].mean()
+    for (product, channel), rate in rates.items():
+        offered = pd.DataFrame({PAIR: [f"{product} ({channel})"], "job": "clerk"})
+        assert model.chance_of(offered)[0] == pytest.approx(rate, abs=0.04)
+    frame = scores.table.to_pandas()
+    assert set(zip(frame["product"], frame["channel"], strict=True)) <= {
+        ("fund", "phone"),
+        ("card", "app"),
+    }
+    assert frame["chance"].between(0.22, 0.38).all()
+    # of a pair that was hardly ever offered nothing can be learnt: two columns, which add up
+    rare = (contacts["product"] == "card") & (contacts["channel"] == "app")
+    few = observed(contacts[~rare | (rare.cumsum() < 30)], None, settings)
+    assert set(few.modelled(few.usable)) == {"product", "channel", "job"}
+    one = observed(contacts.assign(channel="phone"), None, settings)
+    assert set(one.modelled(one.usable)) == {"product", "channel", "job"}
 
 
 def test_those_unlike_the_contacted_are_weak_and_not_proposed(truth):

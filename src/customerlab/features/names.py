@@ -43,6 +43,9 @@ FEATURES: dict[str, Message] = {
     "rating": say("last rating"),
 }
 
+#: Product and channel as one feature: how a channel does may depend on what it sells.
+PAIR = "product_and_channel"
+
 #: Used only where the parameters name them: they multiply the cells and seldom add to the others.
 ON_REQUEST = frozenset({"trouble", "balance", "contacts", "rating"})
 
@@ -84,7 +87,7 @@ _LEVELS: dict[tuple[str, str], Message] = {
 
 def feature_name(feature: str) -> Message | str:
     """Return what a reader calls a feature; a client's own column keeps its name."""
-    return FEATURES.get(feature, feature)
+    return say("product and channel") if feature == PAIR else FEATURES.get(feature, feature)
 
 
 def level_name(feature: str, level: str) -> Message | str:

@@ -8,14 +8,15 @@ import pandas as pd
 from customerlab.response.binning import Bins, find_bins
 from customerlab.response.columns import as_bands
 
-#: Columns that tell less (information value) than this, or than chance would in one of a hundred,
-#: are left out. It is little, for what a column tells may be hidden by another that it goes with.
-LITTLE, BY_CHANCE = 0.002, 0.01
+#: Columns that tell less (information value) than this, or than chance would in one of a thousand,
+#: are left out: many are looked at, and again beside those taken. The value is little, for what a
+#: column tells may be hidden by another that it goes with.
+LITTLE, BY_CHANCE = 0.002, 0.001
 #: So often is looked for columns that tell beside those taken.
 ROUNDS = 4
 #: How far a bin's log-odds beside the other columns may lie from what its column's evidence says
 #: (standard deviation): less, and columns that go together mislead; more, and chance does.
-ASIDE = 0.2
+ASIDE = 0.3
 
 
 def find_columns(

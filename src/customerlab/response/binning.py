@@ -15,7 +15,7 @@ from customerlab.churn.levels import as_levels, natural_order
 from customerlab.features import UNKNOWN, level_name
 from customerlab.messages import Message, listed, say
 from customerlab.privacy import roundest
-from customerlab.response.columns import as_numbers, band_edges, is_number
+from customerlab.response.columns import are_bands, as_numbers, band_edges, is_number
 
 #: A number is cut between at most so many bands; the least share of the contacts in a bin.
 FINE, LEAST = 50, 0.03
@@ -78,8 +78,9 @@ def information(n: np.ndarray, events: np.ndarray) -> float:
 def find_bins(values: pd.Series, responded: np.ndarray, *, max_bins: int = 6) -> Bins:
     """Return the bins with the largest information value.
 
-    Numbers are cut where they are; the values of a text are put in order of their rates first.
-    Missing values are a bin of their own.
+    Numbers are cut where they are, and bands (under 20, 20-29, 60+) in their own order, so that a
+    bin has no gap; other values of a text are put in order of their rates first. Missing values are
+    a bin of their own.
 
     Parameters
     ----------
@@ -99,11 +100,12 @@ def find_bins(values: pd.Series, responded: np.ndarray, *, max_bins: int = 6) ->
     else:
         level = as_levels(values)
         missing = (level == UNKNOWN).to_numpy()
-        place, known = _by_rate(level, missing, responded)
+        natural = are_bands(str(values.name), level[~missing].unique())
+        place, known = _in_order(level, missing, responded, natural)
         count = len(known)
     n = np.bincount(place[~missing], minlength=count)
     events = np.bincount(place[~missing], responded[~missing], count).astype("int64")
-    last = _cuts(n, events, "auto" if number else "ascending", max_bins)
+    last = _cuts(n, events, "auto" if number or natural else "ascending", max_bins)
     starts = np.append(0, last + 1) if count else np.empty(0, dtype=int)
     n = np.add.reduceat(n, starts) if count else n
     events = np.add.reduceat(events, starts) if count else events
@@ -127,19 +129,22 @@ def find_bins(values: pd.Series, responded: np.ndarray, *, max_bins: int = 6) ->
     return Bins(names, edges, levels, n, events, np.append(evidence, 0.0))
 
 
-def _by_rate(
-    level: pd.Series, missing: np.ndarray, responded: np.ndarray
+def _in_order(
+    level: pd.Series, missing: np.ndarray, responded: np.ndarray, natural: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return each contact's place and the texts in rising order of their rates.
+    """Return each contact's place and the texts, in their own order or rising with their rates.
 
     A rare value's rate leans to that of all, as if it had ten contacts more.
     """
     code, known = pd.factorize(level, sort=True)
-    n = np.bincount(code, minlength=len(known))
-    events = np.bincount(code, responded, len(known))
-    rate = (events + 10 * responded.mean()) / (n + 10)
-    rate = np.where(known == UNKNOWN, np.inf, rate)
-    order = np.argsort(rate, kind="stable")
+    if natural:
+        order = np.array(sorted(range(len(known)), key=lambda i: natural_order(known[i])), int)
+    else:
+        n = np.bincount(code, minlength=len(known))
+        events = np.bincount(code, responded, len(known))
+        rate = (events + 10 * responded.mean()) / (n + 10)
+        rate = np.where(known == UNKNOWN, np.inf, rate)
+        order = np.argsort(rate, kind="stable")
     place = np.empty(len(known), dtype="int64")
     place[order] = np.arange(len(known))
     return place[code], np.asarray(known, dtype=object)[order][: len(known) - missing.any()]

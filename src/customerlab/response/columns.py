@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
 from customerlab.churn.levels import as_levels
-from customerlab.features import UNKNOWN
+from customerlab.features import ORDERED, UNKNOWN
 
 #: A number falls into at most so many bands of about equally many contacts each.
 BANDS = 20
+#: A band of numbers, as the features have them: 0, 3-5, under 20, 60+.
+_BAND = re.compile(r"(under )?\d+(-\d+)?\+?")
 
 
 def is_number(values: pd.Series) -> bool:
@@ -24,6 +29,17 @@ def is_number(values: pd.Series) -> bool:
 def is_time(values: pd.Series) -> bool:
     """Return whether a column is times."""
     return pd.api.types.is_datetime64_any_dtype(values.dtype)
+
+
+def are_bands(name: str, levels: Iterable[str]) -> bool:
+    """Return whether texts are bands of a number, which have an order.
+
+    Plain numbers alone may be anybody's codes: they are bands in a feature known to have an order,
+    or beside at least one that has a width (3-5, under 20, 60+).
+    """
+    levels = list(levels)
+    bands = all(_BAND.fullmatch(one) for one in levels)
+    return bands and (name in ORDERED or not all(one.isdigit() for one in levels))
 
 
 def as_numbers(values: pd.Series) -> np.ndarray:

@@ -10,7 +10,8 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from customerlab.features import feature_name
+from customerlab.churn.curves import FEW_EVENTS
+from customerlab.features import PAIR, feature_name
 from customerlab.messages import Message, listed, say
 
 #: What a contact sells, and how: not known of a customer, but chosen for them.
@@ -80,6 +81,24 @@ class Contacts:
         """Those of them that tell of a customer, not of what is offered."""
         return [name for name in self.usable if name not in OFFER]
 
+    @property
+    def paired(self) -> bool:
+        """Whether product and channel are one feature of a model.
+
+        They are where both differ, and at least 30 contacts tell of each pair.
+        """
+        if PAIR in self.features or self.pairs[list(OFFER)].isna().any(axis=None):
+            return False
+        differ = all(len(set(self.pairs[name])) > 1 for name in OFFER)
+        return bool(differ and (self.pairs["contacts"] >= FEW_EVENTS).all())
+
+    def modelled(self, names: Sequence[str]) -> pd.DataFrame:
+        """Return these features as a model takes them: product and channel as one if `paired`."""
+        features = self.features[list(names)]
+        if not self.paired or not set(OFFER) <= set(names):
+            return features
+        return with_pair(features).drop(columns=list(OFFER))
+
     def describe(self) -> tuple[Message, ...]:
         """Say what was read, and what was left out."""
         return (self._told(), *self.notes)
@@ -112,6 +131,14 @@ class Contacts:
 
 def _day(moment: np.datetime64) -> object:
     return pd.Timestamp(moment).date()
+
+
+def with_pair(features: pd.DataFrame) -> pd.DataFrame:
+    """Return the features, first among them product and channel as one."""
+    product, channel = (features[name].astype(str) for name in OFFER)
+    features = features.copy()
+    features.insert(0, PAIR, product + " (" + channel + ")")
+    return features
 
 
 def count_pairs(features: pd.DataFrame, responded: np.ndarray) -> pd.DataFrame:

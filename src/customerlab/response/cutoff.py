@@ -6,8 +6,11 @@ Contacting everybody whose chance is at least :math:`c` is expected to bring
 
 where :math:`s` is the smooth curve of what became of such chances
 (:mod:`customerlab.churn.smooth`): where the chances are true, the best cut-off is cost / margin.
-How sure the cut-off is comes from responses drawn from that curve, and fitting it again. What a
-cut-off would have brought is counted, on contacts that the model had not seen.
+How sure the cut-off is comes from responses drawn from that curve, and fitting it again. As long
+as cost / margin lies in that interval, nothing speaks against the chances, and where exactly the
+curve brings most is in part chance. Then cost / margin is the cut-off: where the chances are true
+nothing else is best. What a cut-off would have brought is counted, on contacts that the model had
+not seen.
 """
 
 from __future__ import annotations
@@ -51,9 +54,10 @@ class Cutoff:
     Attributes
     ----------
     cutoff, low, high : float
-        The least chance to contact, with its 95 % interval; infinite: nobody. Missing without data.
+        The least chance to contact, with the 95 % interval of where the curve brings most;
+        infinite: nobody. Missing without data.
     flat_low, flat_high : float
-        Cut-offs in between bring at least 98 % of the best expected profit.
+        Cut-offs in between bring at least 98 % of the profit expected from the cut-off.
     share : float
         Of the customers, contacted.
     full : bool
@@ -165,14 +169,22 @@ def best_cutoff(
     repeats = repeats_of(y - p, who)
     smooth = Judged(p, np.full(n, events / n), np.ones(n), y, repeats=repeats).smooth()
     room = 1.0 if capacity is None else min(1.0, capacity / max(size, 1))
-    at, flat = _best(smooth.chance, smooth.n, smooth.at(smooth.chance), ratio, room)
-    free, _ = _best(smooth.chance, smooth.n, smooth.at(smooth.chance), ratio, 1.0)
+    rate = smooth.at(smooth.chance)
+    falling, gain = _expected(smooth.chance, smooth.n, rate, ratio, room)
+    at = _best(falling, gain)
+    free = _best(*_expected(smooth.chance, smooth.n, rate, ratio, 1.0))
     group = smooth if len(smooth.chance) <= _FINE else smooth.joined(_FINE)
     drawn = [
-        _best(group.chance, group.n, one, ratio, room)[0]
+        _best(*_expected(group.chance, group.n, one, ratio, room))
         for one in group.drawn(rng, draws, repeats)
     ]
     low, high = np.quantile(drawn, [0.025, 0.975], method="inverted_cdf")
+    low, high = min(float(low), at), max(float(high), at)
+    # where costs break even the chances, if true, say it best; unless the curve sees a loss there
+    fits = 0 < (p >= ratio).mean() <= room
+    if at < np.inf and low <= ratio <= high and fits and gain[falling >= ratio][-1] > 0:
+        at = free = ratio
+    flat = _flat(falling, gain, at)
     scale = size / n
     rows = [("everybody", 0.0)] if room == 1 else []
     rows += [("best", at)]
@@ -187,8 +199,8 @@ def best_cutoff(
     ends = wilson(responders, m, repeats) if m else (0.0, 0.0)
     return Cutoff(
         cutoff=at,
-        low=min(float(low), at),
-        high=max(float(high), at),
+        low=low,
+        high=high,
         flat_low=flat[0],
         flat_high=flat[1],
         share=float(1 - below.mean()),
@@ -239,7 +251,7 @@ def cutoff_by_cost(
     room = 1.0 if capacity is None else min(1.0, capacity / max(customers or n, 1))
     rows = []
     for ratio in ratios:
-        at, _ = _best(smooth.chance, smooth.n, smooth.at(smooth.chance), ratio, room)
+        at = _best(*_expected(smooth.chance, smooth.n, smooth.at(smooth.chance), ratio, room))
         chosen = Counted(y, p, np.arange(n), ratio, 1.0, 1.0, 1.0, room).chosen(at)
         profit = chosen @ (y - ratio) / n
         simple = max(0.0, room * (events / n - ratio))
@@ -265,23 +277,33 @@ def _there(
     return y, p, pd.factorize(np.asarray(customer, dtype=object)[there])[0]
 
 
-def _best(
+def _expected(
     chance: np.ndarray, n: np.ndarray, rate: np.ndarray, ratio: float, room: float
-) -> tuple[float, tuple[float, float]]:
-    """Return the best cut-off, and the ends of those about as good.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the chances, falling, and what contacting from each on brings, in margins.
 
     `chance` rises; at most the share `room` of the customers is contacted, the last of them drawn
-    by lot from those alike.
+    by lot from those alike. Where there is no room it is minus infinity.
     """
-    falling, sizes = chance[::-1], n[::-1]
-    made = contacted(sizes, room)
+    made = contacted(n[::-1], room)
     gain = (made * (rate[::-1] - ratio)).cumsum()
     gain[made == 0] = -np.inf
+    return chance[::-1], gain
+
+
+def _best(falling: np.ndarray, gain: np.ndarray) -> float:
+    """Return the cut-off that brings most; infinite where none brings anything."""
     best = int(gain.argmax())
-    if gain[best] <= 0:
-        return np.inf, (np.inf, np.inf)
-    about = falling[gain >= ABOUT * gain[best]]
-    return float(falling[best]), (float(about.min()), float(about.max()))
+    return float(falling[best]) if gain[best] > 0 else np.inf
+
+
+def _flat(falling: np.ndarray, gain: np.ndarray, at: float) -> tuple[float, float]:
+    """Return the ends of the cut-offs that bring nearly as much as one, or more."""
+    if np.isinf(at):
+        return np.inf, np.inf
+    about = falling[gain >= ABOUT * gain[falling >= at][-1]]
+    # from one chance to the next cut-offs are the same
+    return min(float(about.min()), at), max(float(about.max()), at)
 
 
 def _line(smooth: Smooth, room: float) -> float:

@@ -45,7 +45,7 @@ class Model:
     ----------
     chosen : {"scorecard", "boosted"}
     names : tuple of str
-        The features that it may use.
+        The features that it may use; :data:`customerlab.features.PAIR` may stand for two.
     card : Scorecard
     boosted : Boosted
     choice : Choice
@@ -99,8 +99,7 @@ def find_model(contacts: Contacts, leaks: Leaks, rng: np.random.Generator) -> Mo
     rng : Generator
         Draws folds and bootstraps.
     """
-    names = leaks.keep(contacts.usable)
-    x, y = contacts.features[names], contacts.responded
+    x, y = contacts.modelled(leaks.keep(contacts.usable)), contacts.responded
     whom = contacts.customer
     everyone = np.arange(len(y)) if whom is None else whom
     folds = split_by_customer(everyone, y, rng, FOLDS)
@@ -119,7 +118,7 @@ def find_model(contacts: Contacts, leaks: Leaks, rng: np.random.Generator) -> Mo
     card, boosted = fit_scorecard(x, y), fit_boosted(x, y)
     model = Model(
         chosen=chosen,
-        names=tuple(names),
+        names=tuple(x),
         card=card,
         boosted=boosted,
         choice=choice,
@@ -132,7 +131,7 @@ def find_model(contacts: Contacts, leaks: Leaks, rng: np.random.Generator) -> Mo
         findings=(),
         checks=(check_chances(judged),),
     )
-    table = compare_times(contacts, model)
+    table = compare_times(contacts, model, x)
     now = table[table["compared"] == "today"].drop(columns="compared")
     findings = [*tell_judged(judged), tell_choice(choice)]
     findings += [tell_drift(judged, mixed)] if by_time else []
@@ -162,8 +161,15 @@ def _by_trees(x: pd.DataFrame, y: np.ndarray) -> Callable[[pd.DataFrame], np.nda
 _FITS = {"scorecard": _by_scorecard, "boosted": _by_trees}
 
 
-def compare_times(contacts: Contacts, model: Model) -> pd.DataFrame:
+def compare_times(contacts: Contacts, model: Model, x: pd.DataFrame) -> pd.DataFrame:
     """Compare later contacts with earlier ones, and today's customers with those contacted.
+
+    Parameters
+    ----------
+    contacts : Contacts
+    model : Model
+    x : DataFrame
+        What the model may use of the contacts.
 
     Returns
     -------
@@ -172,7 +178,7 @@ def compare_times(contacts: Contacts, model: Model) -> pd.DataFrame:
         :func:`customerlab.response.stability.stability`: the score where it is known of both, and
         the features of customers that the model may use.
     """
-    parts, x = {}, contacts.features[list(model.names)]
+    parts = {}
     if contacts.when is not None:
         when = pd.Series(contacts.when)
         later = (when > when.median()).to_numpy()

@@ -10,11 +10,12 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
+from customerlab.features import PAIR
 from customerlab.findings import Finding
 from customerlab.messages import Message
 from customerlab.params import Params
 from customerlab.response.below import Below, size_of_test
-from customerlab.response.contacts import OFFER, Contacts, tidy_texts
+from customerlab.response.contacts import OFFER, Contacts, tidy_texts, with_pair
 from customerlab.response.cutoff import Cutoff
 from customerlab.response.cutoff_answers import tell_below
 from customerlab.response.margins import Margins, margins_of
@@ -164,13 +165,15 @@ def _combinations(people: ir.Table, names: list[str]) -> Iterator[pd.DataFrame]:
 
 def _score(frame: pd.DataFrame, model: Model, margins: Margins) -> dict[str, np.ndarray]:
     """Return what brings most for each kind of customer."""
-    used = [name for name in OFFER if name in model.names]
+    paired = PAIR in model.names
+    used = [name for name in OFFER if paired or name in model.names]
     known: dict[tuple, tuple[np.ndarray, np.ndarray]] = {}
     chances, weak = [], []
     for pair in margins.pairs[list(OFFER)].to_dict("records"):
         key = tuple(pair[name] for name in used)
         if key not in known:
             offered = frame.assign(**{name: _same(pair[name], frame) for name in used})
+            offered = with_pair(offered) if paired else offered
             known[key] = (model.chance_of(offered), model.card.score(offered).weak)
         chances.append(known[key][0])
         weak.append(known[key][1])
