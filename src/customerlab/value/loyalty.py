@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
@@ -66,6 +67,9 @@ def find_loyal(real: Real, params: Params, keep: Callable[[ir.Table], ir.Table])
     earlier = watch_loyal(real.tables, watched.landmark, **how)
     model = fit_loyal(watched.counts, watched.features)
     judged = judge_loyal(watched, earlier if earlier.rows is not None else None, seed=params.seed)
-    today = known_on(real.tables, params.snapshot, watched.features, not_movements=kinds)
-    scores = keep(score_loyal(model, keep(today)))
+    if model.fitted:
+        today = known_on(real.tables, params.snapshot, watched.features, not_movements=kinds)
+        scores = keep(score_loyal(model, keep(today)))
+    else:  # what is asked of today may not be there either
+        scores = real.customers.select("customer_id", loyal_chance=ibis.null("float64"))
     return Loyalty(watched, model, judged, satisfaction(watched), scores)
