@@ -36,8 +36,8 @@ from customerlab.report import pdf
 from customerlab.simulate import planted
 
 PAGES = [
-    *("01_data_cleaning", "02_invalid_customers", "04_churn_timing", "05_repurchase_drivers"),
-    *("07_uplift_tests", "index"),
+    *("01_data_cleaning", "02_invalid_customers", "03_customer_value", "04_churn_timing"),
+    *("05_repurchase_drivers", "06_response_model", "07_uplift_tests", "index"),
 ]
 #: Of the checks that follow chance, one in a thousand runs may fail by itself; the seed is fixed.
 LEVEL = 0.001
@@ -790,3 +790,40 @@ def test_the_page_tells_the_effects_that_are_there(project, compared):
         if row["months_kept"] == HIDDEN:
             one = names_of[row["experiment"]]
             assert found[f"uplift_tests.{one}_{row['arm']}_months_kept".lower()]["value"] is None
+
+
+# value and responses ----------------------------------------------------------------------------
+
+
+def test_every_real_customer_has_a_value(project):
+    people = pd.read_parquet(project / "data/demo_bank/customers.parquet")
+    real = people.loc[people["layer"] != "invalid", "customer_id"]
+    scores = pd.read_parquet(project / "data/demo_bank/scores/customer_value.parquet")
+    assert sorted(scores["customer_id"]) == sorted(real)
+    worth = scores[[f"value_{months}_months" for months in (3, 6, 12)]].dropna()
+    assert len(worth) > 0.5 * len(real)
+    assert (worth.diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
+    # the whole is the sum of its customers
+    told = findings(project)["customer_value.value_in_12_months"]
+    assert worth["value_12_months"].sum() == pytest.approx(told["value"], rel=1e-6)
+
+
+def test_whom_a_contact_sells_to_is_who_is_planted(project):
+    """Truth: the planted chance of every active customer, product and channel."""
+    found = findings(project)
+    assert "call_seconds" in found["response_model.held_out"]["text"]
+    scores = pd.read_parquet(project / "data/demo_bank/scores/response_model.parquet")
+    assert scores["customer_id"].is_unique
+    true = pd.read_parquet(project / "data/demo_bank/truth/response_chances.parquet")
+    both = scores.merge(true, on=["customer_id", "product", "channel"], suffixes=("", "_true"))
+    assert len(both) == len(scores)
+    assert stats.spearmanr(both["chance"], both["chance_true"])[0] > 0.6
+    actions = project / "data/demo_bank/actions/2025-12-31"
+    asked = pd.read_parquet(actions / "response_model.parquet")
+    above = scores.loc[scores["place"] == "above", "customer_id"]
+    assert set(asked["customer_id"]) == set(above)
+    assert 0 < (asked["arm"] == "control").mean() < 0.2
+    # those contacted below the line, and those left alone there, are a test of their own
+    below = pd.read_parquet(actions / "response_model_below_the_line.parquet")
+    assert set(below["arm"]) == {"contact", "control"}
+    assert not set(below["customer_id"]) & set(above)

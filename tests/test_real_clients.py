@@ -42,8 +42,8 @@ def customerlab(root: Path, *arguments: str) -> None:
 
 def has_every_page(root: Path, client: str, *lacking: str) -> bool:
     """Say whether each notebook but those has its page."""
-    names = ["01_data_cleaning", "02_invalid_customers", "04_churn_timing"]
-    names += ["05_repurchase_drivers", "07_uplift_tests", "index"]
+    names = ["01_data_cleaning", "02_invalid_customers", "03_customer_value", "04_churn_timing"]
+    names += ["05_repurchase_drivers", "06_response_model", "07_uplift_tests", "index"]
     pages = {name for name in names if (root / "reports" / client / f"{name}.html").is_file()}
     return pages == set(names) - set(lacking)
 
@@ -78,7 +78,8 @@ def test_online_retail_keeps_what_the_published_rule_keeps(project):
     # each demand is met in 95 % of the resamples, so all three in 85 % at least
     assert float(proposed.share_removed) >= 0.05 and proposed.met >= 0.85
     assert 0 < proposed.idle_months <= 8  # the data show no more before the landmark
-    lacking = ("04_churn_timing", "05_repurchase_drivers", "07_uplift_tests")
+    lacking = ("03_customer_value", "04_churn_timing", "05_repurchase_drivers")
+    lacking += ("06_response_model", "07_uplift_tests")
     assert has_every_page(project, "online_retail", *lacking)
 
 
@@ -95,7 +96,8 @@ def test_telco_survives_as_published(project):
     for month, share in published.items():
         assert round(group[month], 4) == share, month
     # no transactions, no survey: nobody can tell what brings customers back
-    lacking = ("02_invalid_customers", "05_repurchase_drivers", "07_uplift_tests")
+    lacking = ("02_invalid_customers", "03_customer_value", "05_repurchase_drivers")
+    lacking += ("06_response_model", "07_uplift_tests")
     assert has_every_page(project, "telco", *lacking)
 
 
@@ -135,7 +137,8 @@ def test_berka_is_joined_and_its_birth_numbers_are_read(project):
     assert said["invalid_customers.consensus_cut"]["value"] == "no common cut"
     assert said["invalid_customers.share_removed"]["value"] == 0
     assert said["invalid_customers.came_back"]["status"] == "not_enough_data"
-    assert has_every_page(project, "berka", "05_repurchase_drivers", "07_uplift_tests")
+    lacking = ("03_customer_value", "05_repurchase_drivers", "06_response_model", "07_uplift_tests")
+    assert has_every_page(project, "berka", *lacking)
 
 
 def test_complete_journey_has_its_households_baskets_and_sales(project):
