@@ -1,4 +1,4 @@
-"""A project with five tiny notebooks, to try how notebooks are run without what they compute."""
+"""A project with six tiny notebooks, to try how notebooks are run without what they compute."""
 
 from __future__ import annotations
 
@@ -63,6 +63,13 @@ write(data / f"actions/{snapshot}/churn_timing.parquet", "nobody")
 for table in {TABLES}:
     write(reports / f"tables/{table}.csv", "idle\\n" + str(churn_timing["idle_days"]))
 write(data / "findings/04_churn_timing.json", '["04", %d]' % churn_timing["idle_days"])
+""",
+    "03_customer_value": """\
+write(data / "scores/customer_value.parquet", read(data / "scores/churn_timing.parquet")[:9])
+write(data / f"actions/{snapshot}/customer_value.parquet", "nobody")
+for table in {TABLES}:
+    write(reports / f"tables/{table}.csv", "worth\\nnothing")
+write(data / "findings/03_customer_value.json", '["03"]')
 """,
     "05_repurchase_drivers": """\
 for table in {TABLES}:

@@ -28,7 +28,7 @@ from customerlab.paths import Paths
 from customerlab.running import processors, remove_leftovers
 
 ALL = [
-    *("01_data_cleaning", "02_invalid_customers", "04_churn_timing"),
+    *("01_data_cleaning", "02_invalid_customers", "03_customer_value", "04_churn_timing"),
     *("05_repurchase_drivers", "99_summary"),
 ]
 INDEX = f"reports/{CLIENT}/index.html"
@@ -76,6 +76,8 @@ def test_undisturbed_run_leaves_every_output(finished: Path) -> None:
         f"data/{CLIENT}/scores/churn_timing.parquet",
         f"data/{CLIENT}/actions/2025-12-31/invalid_customers.parquet",
         f"data/{CLIENT}/actions/2025-12-31/churn_timing.parquet",
+        f"data/{CLIENT}/scores/customer_value.parquet",
+        f"data/{CLIENT}/actions/2025-12-31/customer_value.parquet",
         *(f"data/{CLIENT}/findings/{name}.json" for name in ALL[:-1]),
         *(
             f"reports/{CLIENT}/tables/{name}.csv"
@@ -89,6 +91,10 @@ def test_undisturbed_run_leaves_every_output(finished: Path) -> None:
                 *("retention_cube", "contact_effects", "retention_questions", "keeping_pays"),
                 *("already_lost", "calibration", "calibration_by_group", "models_side_by_side"),
                 *("proportional_hazards",),
+                *("rfm_segments", "segment_flow", "cut_points", "value_weeks"),
+                *("value_by_frequency", "value_holdout", "value_model", "value_ahead"),
+                *("months_value", "wallet", "wallet_groups", "product_holding", "cross_sell"),
+                *("loyal", "loyal_by_rating", "left_out"),
                 *("survey_answers", "items", "factor_count", "loadings", "factor_correlations"),
                 *("factor_reliability", "driver_weights", "importance_map", "influences"),
                 "checks",
@@ -127,7 +133,8 @@ def test_second_run_says_there_is_nothing_to_do(project: Path) -> None:
 def test_only_what_changed_would_run(project: Path) -> None:
     params = project / f"params/{CLIENT}.yaml"
     params.write_text(PARAMS.replace("idle_days: 90", "idle_days: 60"))
-    assert would_run(project) == {"04_churn_timing", "99_summary"}
+    # how long a bank's customers stay is part of their value
+    assert would_run(project) == {"03_customer_value", "04_churn_timing", "99_summary"}
     params.write_text(PARAMS + "invalid_customers: {not_movements: [fee]}\n")
     # which kinds are no movements is read by all that look at what customers did
     assert would_run(project) == set(ALL[1:])
@@ -157,13 +164,14 @@ def test_failure_publishes_nothing_old_and_the_index_says_so(project: Path) -> N
     last = done.stderr.splitlines()[-1]
     assert last == (
         f"customerlab: {CLIENT}: 02_invalid_customers failed; not run because of it: "
-        "04_churn_timing."
+        "04_churn_timing, 03_customer_value."
     )
     # neither its page nor that of a notebook that rests on it; the index is new and says so
     pages = sorted(path.name for path in (project / "reports" / CLIENT).glob("*.html"))
     assert pages == ["01_data_cleaning.html", "05_repurchase_drivers.html", "index.html"]
     index = (project / INDEX).read_text()
     assert "missing: 02_invalid_customers" in index
+    assert "missing: 03_customer_value" in index
     assert "missing: 04_churn_timing" in index
     assert "missing: 05_repurchase_drivers" not in index
     assert (project / f"reports/{CLIENT}/findings.json").read_text() == '["01"]\n["05"]'
@@ -251,6 +259,7 @@ def test_dropped_source_takes_its_pages_along(project: Path) -> None:
         # what was proposed stays: a later run sees what came of it
         f"data/{CLIENT}/actions/2025-12-31/invalid_customers.parquet",
         f"data/{CLIENT}/actions/2025-12-31/churn_timing.parquet",
+        f"data/{CLIENT}/actions/2025-12-31/customer_value.parquet",
         f"data/{CLIENT}/findings/01_data_cleaning.json",
         f"reports/{CLIENT}/tables/cleaning_ledger.csv",
         f"reports/{CLIENT}/findings.json",
