@@ -88,11 +88,13 @@ for name in {BEFORE}:
 _PARAMETERS = {
     "01_data_cleaning": 'sources = {}\ndata_cleaning = {"rules": []}',
     "02_invalid_customers": "seed = 1\ninvalid_customers = {}",
+    "03_customer_value": "seed = 1\ninvalid_customers = {}\ncustomer_value = {}",
     "04_churn_timing": 'seed = 1\ninvalid_customers = {}\nchurn_timing = {"idle_days": 1}',
     "05_repurchase_drivers": "seed = 1\ninvalid_customers = {}\nrepurchase_drivers = {}",
     "99_summary": (
         'title = ""\nseed = 1\nsources = {}\ndata_cleaning = {}\ninvalid_customers = {}\n'
-        "churn_timing = {}\nrepurchase_drivers = {}\nuplift_tests = {}"
+        "customer_value = {}\nchurn_timing = {}\nrepurchase_drivers = {}\n"
+        "response_model = {}\nuplift_tests = {}"
     ),
 }
 
