@@ -191,7 +191,7 @@ def test_error_that_can_be_mended_shows_its_message_only(project: Path) -> None:
     write_notebook(project, "04_churn_timing")
     mended = call(project, "run", f"params/{CLIENT}.yaml")
     assert mended.returncode == 0
-    assert started(mended) == ["04_churn_timing", "99_summary"]
+    assert started(mended) == ["04_churn_timing", "03_customer_value", "99_summary"]
     assert not list((project / "data" / CLIENT / "notebooks").glob("*.failed.ipynb"))
     assert "missing" not in (project / INDEX).read_text()
 
