@@ -323,7 +323,8 @@ def _see_the_failure(root: Path, done, where: str) -> None:
         f"customerlab: dirty: 04_churn_timing stopped under {where}\n  the notebook up to there: "
         "data/dirty/notebooks/04_churn_timing.failed.ipynb\n"
     ) in done.stderr
-    assert done.stderr.splitlines()[-1] == "customerlab: dirty: 04_churn_timing failed."
+    last = "customerlab: dirty: 04_churn_timing failed; not run because of it: 03_customer_value."
+    assert done.stderr.splitlines()[-1] == last
     assert "Traceback" not in done.stderr
     assert (root / "data/dirty/notebooks/04_churn_timing.failed.ipynb").is_file()
     pages = sorted(path.name for path in (root / "reports/dirty").glob("*.html"))

@@ -511,6 +511,7 @@ def test_no_customer_is_named_in_a_report(project):
 #: Columns that count customers.
 COUNTS = ["customers", "at_risk", "events", "only_this", "first", "unknown"]
 COUNTS += ["users", "returned", "left", "active", "dormant"]
+COUNTS += ["holders", "together", "like", "gap", "next_for", "next_n", "n_today", "n_contacted"]
 COUNTS += ["missing", "respondents", "answered", "empty", "not_a_number", "off_scale"]
 
 

@@ -77,9 +77,11 @@ def _same(found: dict[str, str], expected: dict[str, str]) -> None:
         *tables,
         "customers",
         "churn_timing",
+        "customer_value",
+        "response_model",
         "uplift_tests",
     }
-    assert len(expected) == 2 * 9 + 1 + 2 + len(plan.NOTEBOOKS) + len(tables)
+    assert len(expected) == 2 * 9 + 1 + 4 + len(plan.NOTEBOOKS) + len(tables)
     assert found.keys() == expected.keys()
     assert [name for name in expected if found[name] != expected[name]] == []
 

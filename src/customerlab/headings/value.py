@@ -12,7 +12,7 @@ VALUE: dict[str, tuple[Message, str]] = {
     "cross_sell.held": (say("Customers with"), "text"),
     "cross_sell.holders": (say("Have the first"), "customers"),
     "cross_sell.like_n": (say("Customers like them"), "customers"),
-    "cross_sell.missing": (say("lack"), "text"),
+    "cross_sell.lacked": (say("lack"), "text"),
     "cut_points.high": (say("Up to, not reached"), "number2"),
     "cut_points.low": (say("From"), "number2"),
     "cut_points.measure": (say("Measure"), "text"),

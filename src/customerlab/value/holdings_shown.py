@@ -27,7 +27,7 @@ def pairs_to_show(holdings: Holdings, min_cell: int) -> pd.DataFrame:
     where they tell of 1 to `min_cell` less one customers of either kind.
     """
     shown = _shown(holdings.pairs, "holders", ["holders", "together"], min_cell, ["lift"])
-    return shown.assign(
+    return shown.rename(columns={"missing": "lacked"}).assign(
         lift=[one if isinstance(one, str) else round(one, 2) for one in shown["lift"]]
     )
 

@@ -262,18 +262,22 @@ class Lab:
             say("{count:customers} customers were scored; the scores stay in data/.", count=count)
         )
 
-    def save_actions(self, proposed: ir.Table, part: str = "") -> ir.Table:
+    def save_actions(self, proposed: ir.Table | None, part: str = "") -> ir.Table | None:
         """Write what is proposed for whom, so that a later run sees what came of it.
 
         Parameters
         ----------
-        proposed : table
-            ``customer_id``, ``arm`` and what else is told of a proposal.
+        proposed : table or None
+            ``customer_id``, ``arm`` and what else is told of a proposal. None takes back what an
+            earlier run of the same day proposed.
         part : str
             A second list of the same notebook, which is a test of its own, has a name.
         """
         name = f"{self.section}_{part}" if part else self.section
         path = self.paths.actions(name, self.params.snapshot)
+        if proposed is None:
+            path.unlink(missing_ok=True)
+            return None
         return self.write(
             path, proposed.mutate(notebook=ibis.literal(self.notebook)), ["customer_id"]
         )
