@@ -276,7 +276,10 @@ def test_the_trees_are_taken_only_when_surely_better():
     same = choose_model(y, good, good)
     assert same.chosen == "scorecard"
     # ranks better, but its chances are far off
-    assert choose_model(y, chance, good**8).chosen == "scorecard"
+    far_off = choose_model(y, chance, good**8)
+    assert far_off.chosen == "scorecard"
+    assert "misplace a cut-off" in ENGLISH(tell_choice(far_off).text)
+    assert "not surely better" in ENGLISH(tell_choice(same).text)
     for one in (better, same, choose_model(y[:9], good[:9], good[:9])):
         assert ENGLISH(tell_choice(one).text)
 

@@ -199,6 +199,14 @@ def tell_choice(choice: Choice) -> Finding:
             "{high:percent2}). The scorecard's points stay for branches that reckon by hand.",
             **ends,
         )
+    elif row["low"] > 0:
+        text = say(
+            "The scorecard is used, which a branch can add up by hand: boosted trees rank "
+            "{gained:percent2} more of the pairs right (95 % interval {low:percent2} to "
+            "{high:percent2}), but their chances are further from what came true, and would "
+            "misplace a cut-off.",
+            **ends,
+        )
     else:
         text = say(
             "The scorecard is used, which a branch can add up by hand: boosted trees are not "
