@@ -25,7 +25,6 @@ TOGETHER = 7
 #: A total that is off by at most this share is right enough to plan with.
 RIGHT = 0.1
 
-WEEKLY = ("week", "actual", "expected", "baseline")
 BY_FREQUENCY = ("frequency", "n", "buyers", "actual", "low", "high", "expected", "baseline")
 TOTALS = ("forecast", "purchases", "off", "off_low", "off_high", "error")
 
