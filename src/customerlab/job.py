@@ -72,7 +72,8 @@ def run_notebook(
         for one in (notebook, *plan.dependents(notebook)):
             unpublish(one, params, paths)
         parameters = plan.parameters(notebook, params)
-        parameters["engine"] = _engine(parameters["engine"], threads, memory_mb)
+        if "engine" in parameters:
+            parameters["engine"] = _engine(parameters["engine"], threads, memory_mb)
         try:
             _execute(notebook, parameters, paths, lock)
             _see_all_written(notebook, params, paths)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -41,6 +41,8 @@ class Notebook:
         Top-level parameter keys in its parameters cell.
     tables : tuple of str
         ``reports/<client>/tables/<name>.csv`` that it writes, always all of them.
+    leaves : tuple of str
+        What it leaves of single customers under ``data/``.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Notebook:
     after: tuple[str, ...]
     keys: tuple[str, ...]
     tables: tuple[str, ...] = ()
+    leaves: tuple[Literal["customers", "scores", "actions"], ...] = ()
 
 
 def _any_of(*alternatives: str) -> tuple[frozenset[str], ...]:
@@ -58,10 +61,8 @@ def _any_of(*alternatives: str) -> tuple[frozenset[str], ...]:
 
 
 _COMMON = ("client", "snapshot", "language", "currency", "engine", "privacy")
-_SECTIONS = ("data_cleaning", "invalid_customers", "customer_value", "churn_timing")
-_SECTIONS += ("repurchase_drivers", "response_model", "uplift_tests")
 
-NOTEBOOKS = (
+_ANSWERING = (
     Notebook(
         "01_data_cleaning",
         "data_cleaning",
@@ -91,6 +92,7 @@ NOTEBOOKS = (
             "layer_preferences",
             "dormant_returns",
         ),
+        leaves=("customers", "actions"),
     ),
     Notebook(
         "04_churn_timing",
@@ -124,6 +126,7 @@ NOTEBOOKS = (
             "models_side_by_side",
             "proportional_hazards",
         ),
+        leaves=("scores", "actions"),
     ),
     Notebook(  # after 04, whose months left are a bank's customers' value
         "03_customer_value",
@@ -150,6 +153,7 @@ NOTEBOOKS = (
             "loyal_by_rating",
             "left_out",
         ),
+        leaves=("scores", "actions"),
     ),
     Notebook(
         "05_repurchase_drivers",
@@ -190,6 +194,7 @@ NOTEBOOKS = (
             "places",
             "profile",
         ),
+        leaves=("scores", "actions"),
     ),
     Notebook(
         "07_uplift_tests",
@@ -215,26 +220,28 @@ NOTEBOOKS = (
             "looks",
             "uplift_fifths",
         ),
-    ),
-    Notebook(
-        "99_summary",
-        "summary",
-        say("What do we know, and what to do about it?"),
-        needs=(frozenset(),),
-        after=(
-            "01_data_cleaning",
-            "02_invalid_customers",
-            "03_customer_value",
-            "04_churn_timing",
-            "05_repurchase_drivers",
-            "06_response_model",
-            "07_uplift_tests",
-        ),
-        keys=(*_COMMON, "title", "seed", "sources", *_SECTIONS),
+        leaves=("scores", "actions"),
     ),
 )
 
 SUMMARY = "99_summary"
+
+NOTEBOOKS = (
+    *_ANSWERING,
+    Notebook(
+        SUMMARY,
+        "summary",
+        say("What do we know, and what to do about it?"),
+        needs=(frozenset(),),
+        after=tuple(one.name for one in _ANSWERING),
+        # it computes nothing, so that no engine is asked for
+        keys=(
+            *(key for key in _COMMON if key != "engine"),
+            *("title", "seed", "sources"),
+            *(one.section for one in _ANSWERING),
+        ),
+    ),
+)
 
 
 def named(name: str) -> Notebook:
@@ -359,32 +366,17 @@ def results(notebook: Notebook, params: Params, paths: Paths) -> tuple[Path, ...
     """Return the files that other notebooks read."""
     if notebook.name == SUMMARY:
         return ()
-    tables = sorted(given(params))
-    files = {
-        "data_cleaning": [*map(paths.clean, tables), *map(paths.quarantine, tables)],
-        "invalid_customers": [
-            paths.customers,
-            paths.actions("invalid_customers", params.snapshot),
-        ],
-        "churn_timing": [
-            paths.scores("churn_timing"),
-            paths.actions("churn_timing", params.snapshot),
-        ],
-        "customer_value": [
-            paths.scores("customer_value"),
-            paths.actions("customer_value", params.snapshot),
-        ],
-        "repurchase_drivers": [],
-        "response_model": [
-            paths.scores("response_model"),
-            paths.actions("response_model", params.snapshot),
-        ],
-        "uplift_tests": [
-            paths.scores("uplift_tests"),
-            paths.actions("uplift_tests", params.snapshot),
-        ],
+    files = []
+    if notebook.section == "data_cleaning":
+        tables = sorted(given(params))
+        files += [*map(paths.clean, tables), *map(paths.quarantine, tables)]
+    places = {
+        "customers": paths.customers,
+        "scores": paths.scores(notebook.section),
+        "actions": paths.actions(notebook.section, params.snapshot),
     }
-    return (*files[notebook.section], paths.findings(notebook.name))
+    files += [places[name] for name in notebook.leaves]
+    return (*files, paths.findings(notebook.name))
 
 
 def outputs(notebook: Notebook, params: Params, paths: Paths) -> tuple[Path, ...]:
