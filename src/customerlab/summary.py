@@ -77,6 +77,33 @@ QUESTIONS = (
 )
 
 
+#: What is to be done with each list of customers that a notebook leaves, by the finding that counts
+#: it.
+_LISTS: dict[str, Message] = {
+    "invalid_customers.proposed_to_wake": say(
+        "Contact the {count:customers} dormant customers on the list in data/, and leave "
+        "its control group alone."
+    ),
+    "churn_timing.proposed_to_keep": say(
+        "Approach the {count:customers} customers with most at stake on the list in data/, "
+        "and leave its control group alone: only then will it show whether contact kept "
+        "anyone."
+    ),
+    "uplift_tests.proposed_to_contact": say(
+        "Contact the {count:customers} customers whom a test says it pays to contact, on "
+        "the list in data/, and leave its control group alone."
+    ),
+    "customer_value.proposed_to_care": say(
+        "Care for the {count:customers} most valuable and promising customers on the list "
+        "in data/, and leave its control group alone."
+    ),
+    "response_model.proposed_to_contact": say(
+        "Offer the {count:customers} customers on the list in data/ the product and the "
+        "channel named there, and call nobody below the cut-off but those drawn by lot."
+    ),
+}
+
+
 def answers_to(question: Question, findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Return the findings that answer a question, in its order."""
     return tuple(
@@ -128,28 +155,12 @@ def propose(findings: Iterable[Finding]) -> tuple[Message, ...]:
                 answer=cut.text,
             )
         )
-    waking = by_id.get("invalid_customers.proposed_to_wake")
-    if waking and isinstance(waking.value, int) and waking.value > 0:
-        proposals.append(
-            say(
-                "Contact the {count:customers} dormant customers on the list in data/, and leave "
-                "its control group alone.",
-                count=waking.value,
-            )
-        )
-    keeping = by_id.get("churn_timing.proposed_to_keep")
-    to_keep = keeping.value if keeping and isinstance(keeping.value, int) else 0
-    if to_keep:
-        proposals.append(
-            say(
-                "Approach the {count:customers} customers with most at stake on the list in data/, "
-                "and leave its control group alone: only then will it show whether contact kept "
-                "anyone.",
-                count=to_keep,
-            )
-        )
+    listed = {id_: by_id[id_].value for id_ in _LISTS if id_ in by_id}
+    listed = {id_: count for id_, count in listed.items() if isinstance(count, int) and count > 0}
+    proposals += [Message(_LISTS[id_].text, {"count": count}) for id_, count in listed.items()]
     leavers = sorted(id_ for id_ in by_id if id_.startswith("churn_timing.leave_within"))
-    if leavers and not to_keep and by_id[leavers[0]].status != "not_enough_data":
+    kept = "churn_timing.proposed_to_keep" in listed
+    if leavers and not kept and by_id[leavers[0]].status != "not_enough_data":
         soon = min((by_id[id_] for id_ in leavers), key=lambda finding: finding.value or 0)
         proposals.append(
             say(
@@ -158,33 +169,6 @@ def propose(findings: Iterable[Finding]) -> tuple[Message, ...]:
                 "to be expected to leave within {months:count} months.",
                 share=soon.value,
                 months=int(soon.id.split("_")[-2]),
-            )
-        )
-    contact = by_id.get("uplift_tests.proposed_to_contact")
-    if contact and isinstance(contact.value, int) and contact.value > 0:
-        proposals.append(
-            say(
-                "Contact the {count:customers} customers whom a test says it pays to contact, on "
-                "the list in data/, and leave its control group alone.",
-                count=contact.value,
-            )
-        )
-    care = by_id.get("customer_value.proposed_to_care")
-    if care and isinstance(care.value, int) and care.value > 0:
-        proposals.append(
-            say(
-                "Care for the {count:customers} most valuable and promising customers on the list "
-                "in data/, and leave its control group alone.",
-                count=care.value,
-            )
-        )
-    call = by_id.get("response_model.proposed_to_contact")
-    if call and isinstance(call.value, int) and call.value > 0:
-        proposals.append(
-            say(
-                "Offer the {count:customers} customers on the list in data/ the product and the "
-                "channel named there, and call nobody below the cut-off but those drawn by lot.",
-                count=call.value,
             )
         )
     change = by_id.get("repurchase_drivers.to_change")
