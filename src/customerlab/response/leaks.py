@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import scipy
 
+from customerlab.churn import leaks as leaving
 from customerlab.churn.curves import status_of
 from customerlab.churn.leaks import TOO_GOOD, find_leaks
 from customerlab.features import UNKNOWN, feature_name
@@ -47,7 +48,7 @@ _TOO_FEW = say("Too few responses to tell whether a column was known only after 
 
 
 @dataclass(frozen=True)
-class Leaks:
+class Leaks(leaving.Leaks):
     """Which columns foretell a response too well to have been known before the contact.
 
     Attributes
@@ -62,21 +63,9 @@ class Leaks:
         ``status``.
     """
 
-    table: pd.DataFrame
-
-    @property
-    def suspected(self) -> tuple[str, ...]:
-        """The columns that know too much."""
-        return tuple(self.table.loc[self.table["suspected"].astype(bool), "feature"])
-
-    @property
-    def held_out(self) -> tuple[str, ...]:
-        """Those of them that nobody has confirmed."""
-        return tuple(self.table.loc[self.table["held_out"].astype(bool), "feature"])
-
     def keep(self, features: Sequence[str]) -> list[str]:
         """Return the columns that a model may use."""
-        return [name for name in features if name not in self.held_out]
+        return list(super().keep(features))
 
 
 def look_for_leaks(
