@@ -14,27 +14,8 @@ import yaml
 from pydantic import ValidationError
 
 from customerlab.errors import CustomerlabError, nearest
-from customerlab.params.model import (
-    ANY_PRODUCT,
-    MAIN,
-    Agreed,
-    ChurnTiming,
-    ColumnSource,
-    CustomerValue,
-    DataCleaning,
-    Department,
-    Engine,
-    InvalidCustomers,
-    LayerRule,
-    Params,
-    Privacy,
-    Response,
-    ResponseModel,
-    RoundTo,
-    Rule,
-    Source,
-    UpliftTests,
-)
+from customerlab.params.fields import ANY_PRODUCT, MAIN
+from customerlab.params.model import Engine, Params, Privacy
 from customerlab.params.problems import (
     cross_checks,
     line_of,
@@ -42,6 +23,19 @@ from customerlab.params.problems import (
     problem,
     refuse_odd_keys,
     shown,
+)
+from customerlab.params.reading import ColumnSource, DataCleaning, Rule, Source
+from customerlab.params.sections import (
+    Agreed,
+    ChurnTiming,
+    CustomerValue,
+    Department,
+    InvalidCustomers,
+    LayerRule,
+    Response,
+    ResponseModel,
+    RoundTo,
+    UpliftTests,
 )
 
 __all__ = [

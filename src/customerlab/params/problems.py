@@ -9,7 +9,9 @@ import yaml
 
 from customerlab.contract import TABLES
 from customerlab.errors import CustomerlabError, nearest
-from customerlab.params.model import ColumnSource, InvalidCustomers, Params
+from customerlab.params.model import Params
+from customerlab.params.reading import ColumnSource
+from customerlab.params.sections import InvalidCustomers
 
 _EXPECTED = {
     "string_type": "text",

@@ -9,8 +9,7 @@ import pandas as pd
 
 from customerlab.churn.curves import FEW_EVENTS
 from customerlab.messages import Message, listed, say
-from customerlab.params import Params
-from customerlab.params.model import ANY_PRODUCT
+from customerlab.params import ANY_PRODUCT, Params
 from customerlab.response.contacts import Contacts
 
 #: So many products and channels are weighed for each customer, those with most contacts.

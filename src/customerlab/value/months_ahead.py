@@ -138,7 +138,7 @@ def foretell_months_value(
         The snapshot: balances are those of this day.
     margins : mapping of str to float, or None
         Share of what is held that is earned in a year, by product;
-        :data:`customerlab.params.model.ANY_PRODUCT` for all that are not named.
+        :data:`customerlab.params.ANY_PRODUCT` for all that are not named.
     horizons : sequence of int
         Months. Those that the scores do not tell are left out, and noted.
     """
