@@ -547,11 +547,11 @@ def test_a_stricter_mask_hides_more(project):
         for client in CLIENTS
     }
     rows = {client: len(table(project, "survival", client)) for client in CLIENTS}
-    assert rows["demo_strict"] < rows["demo_bank"]
+    assert rows["demo_zh"] < rows["demo_bank"]
     layers_ = [table(project, "layers", client)["customers"] for client in CLIENTS]
     unknown = [column.map(number).isna().sum() for column in layers_]
-    assert unknown[0] == unknown[1] == 0 < unknown[2]
-    assert masked["demo_bank"] == masked["demo_zh"] > 0
+    assert unknown[0] == 0 < unknown[1]
+    assert 0 < masked["demo_bank"] < masked["demo_zh"]
 
 
 @pytest.mark.parametrize("client", CLIENTS)
