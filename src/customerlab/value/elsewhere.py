@@ -12,6 +12,7 @@ import pandas as pd
 from customerlab.calendar_months import whole_months
 from customerlab.features import AGE_BANDS, band
 from customerlab.findings import Finding
+from customerlab.messages import Message, say
 from customerlab.params import Params
 from customerlab.value.real import Real
 from customerlab.value.wallet import Wallets, estimate_wallets, score_wallets
@@ -45,6 +46,11 @@ class Elsewhere:
     def findings(self) -> tuple[Finding, ...]:
         """``customer_value.held_elsewhere``."""
         return (self.wallets.finding,) if self.bank else ()
+
+    @property
+    def notes(self) -> tuple[Message, ...]:
+        """Why nothing is estimated of a shop's customers."""
+        return () if self.bank else (say("What customers hold elsewhere is told of a bank's."),)
 
 
 def estimate_elsewhere(
