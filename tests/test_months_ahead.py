@@ -114,7 +114,8 @@ def test_what_lacks_is_said():
         (known, {"gold": 0.1}, "No product that customers hold has a margin"),
     ):
         got = foretell_months_value(scores, tables, people, DAY, margins, [12])
-        (finding,) = got.findings(1)
+        (finding,) = replace(got, horizons=(6, 12)).findings(1)
+        assert finding.id == "customer_value.value_in_12_months"
         assert said in WORDS(finding.text)
         assert finding.value is None
     assert got.scores.value_12_months.count().execute() == 0

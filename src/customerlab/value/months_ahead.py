@@ -72,8 +72,11 @@ class MonthsValue:
     def findings(self, min_cell: int) -> tuple[Finding, ...]:
         """Return ``customer_value.value_in_<h>_months``: money, all customers, for each horizon.
 
-        Of customers in multiples of `min_cell`, as in the table.
+        Of customers in multiples of `min_cell`, as in the table. Only of the longest horizon where
+        there is no value at all.
         """
+        if self.lacking is not None:
+            return tuple(self._finding(months, min_cell) for months in self.horizons[-1:])
         return tuple(self._finding(months, min_cell) for months in self.horizons)
 
     def _finding(self, months: int, min_cell: int) -> Finding:
