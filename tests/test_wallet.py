@@ -15,7 +15,6 @@ from customerlab.value.wallet import estimate_wallets, fit_quantile, score_walle
 from customerlab.value.wallet_groups import (
     groups_to_show,
     judge_wallets,
-    say_agreement,
     wallet_groups,
     wallets_to_show,
 )
@@ -93,7 +92,6 @@ def test_the_planted_order_is_found():
         assert agreement[name] > reached - 0.02
     here = frame["assets"].corr(frame["wallet"] - frame["assets"], method="spearman")
     assert agreement["elsewhere"] > here + 0.2
-    assert "4,000 customers" in WORDS(say_agreement(agreement))
     truth = (frame["wallet"] - frame["assets"]).sum()
     assert fitted.table["elsewhere"].is_monotonic_increasing
     assert fitted.table["elsewhere"].min() < truth < fitted.table["elsewhere"].max()

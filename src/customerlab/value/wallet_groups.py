@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
@@ -12,7 +10,6 @@ from scipy import stats
 from customerlab.cells import cells
 from customerlab.churn.curves import status_of
 from customerlab.findings import STATUSES
-from customerlab.messages import Message, say
 from customerlab.privacy import HIDDEN, mask_counts
 from customerlab.value.wallet import Wallets
 
@@ -94,16 +91,3 @@ def judge_wallets(scored: ir.Table, truth: ir.Table) -> dict[str, float]:
         rank = stats.spearmanr(rows[name], rows[f"true_{name}"])[0] if vary else np.nan
         found[name] = float(rank)
     return found
-
-
-def say_agreement(agreement: Mapping[str, float]) -> Message:
-    """Say how the estimates order the customers of a simulated bank."""
-    return say(
-        "Checked on a simulated bank whose wallets are known: the order of {n:count} customers by "
-        "what they hold elsewhere agrees with the truth by {elsewhere:number2} (1 is perfect, 0 is "
-        "chance), by the whole wallet {wallet:number2}, by the share that is here {share:number2}.",
-        n=agreement["n"],
-        elsewhere=agreement["elsewhere"],
-        wallet=agreement["wallet"],
-        share=agreement["share_here"],
-    )
