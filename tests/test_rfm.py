@@ -128,6 +128,11 @@ def test_a_banks_purchases_are_those_of_that_kind_and_margins_are_the_products()
     tables["products"] = ibis.memtable({"product": ["card"], "margin": [0.25]})
     got = scores(tables)
     assert got.loc["a", ["frequency", "monetary", "margin"]].astype(float).tolist() == [1, 10, 2.5]
+    # without kinds, too, a salary is no purchase and takes nothing from what was spent
+    tables["transactions"] = tables["transactions"].drop("kind")
+    tables["accounts"] = ibis.memtable({"account_id": ["1"], "customer_id": ["a"]})
+    got = scores(tables)
+    assert got.loc["a", ["frequency", "monetary"]].astype(float).tolist() == [1, 10]
 
 
 @pytest.mark.parametrize(
