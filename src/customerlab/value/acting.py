@@ -161,6 +161,5 @@ def say_proposed(proposed: ir.Table) -> Finding:
     if not any(arms.values()):
         text, status = say("Nobody is proposed to be contacted."), "not_enough_data"
     ends = (arms["contact"],) * 3
-    n = sum(arms.values())
     name = "customer_value.proposed_to_care"
-    return Finding(name, text, *ends, unit="customers", n=n, status=status)
+    return Finding(name, text, *ends, unit="customers", n=ends[0], status=status)
