@@ -13,7 +13,8 @@ from scipy import stats
 from customerlab.errors import CustomerlabError
 from customerlab.messages import Words
 from customerlab.value.rfm_cuts import compare_cuts, cuts_to_show, difference_found
-from customerlab.value.suppression import add_losses, draw_line, line_to_show
+from customerlab.value.suppression import add_losses, draw_line
+from customerlab.value.suppression_shown import line_to_show
 
 WORDS = Words("en", "CNY", 10)
 

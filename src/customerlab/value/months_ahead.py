@@ -29,7 +29,7 @@ from customerlab.findings import Finding, Status
 from customerlab.messages import Message, say
 from customerlab.params import ANY_PRODUCT, Params
 from customerlab.privacy import about
-from customerlab.value.months_texts import ALL, NOT_TOLD, left_out_notes, unforetold
+from customerlab.value.months_texts import ALL, NOT_TOLD, left_out_notes, unforetold, why_no_value
 from customerlab.value.real import Real
 
 #: Columns of :attr:`MonthsValue.table`.
@@ -170,7 +170,7 @@ def foretell_months_value(
     )
     counts = counts.to_pandas().iloc[0]
     table = _long(parts, int(counts["valued"]), told)
-    lacking = _lacking(told, margins, scores, names, parts)
+    lacking = why_no_value(told, margins, scores, names, parts)
     notes += left_out_notes(parts, int(counts["others"]), int(counts["overdrawn"]))
     each = both.group_by(owner="customer_id").aggregate(
         lines=both.count(),
@@ -259,25 +259,3 @@ def _status(n: int, value: float, low: float, high: float) -> Status:
     status = status_of(n) if not np.isnan(value) else "not_enough_data"
     wide = high - low > value / 2
     return "weak" if status == "supported" and wide else status
-
-
-def _lacking(
-    told: Sequence[int],
-    margins: Mapping[str, float] | None,
-    scores: ir.Table,
-    names: Sequence[str],
-    parts: pd.DataFrame,
-) -> Message | None:
-    """Say why nobody has a value."""
-    if not margins:
-        return say(
-            "No margin is given: what a product earns in a year on what is held (customer_value: "
-            "margin). Without it months cannot be turned into money."
-        )
-    if not told or (parts.empty and not int(scores[names[0]].count().execute())):
-        return say("No model says how long customers stay, so their value ahead is not known.")
-    if parts.empty:
-        return say("No customer who is here holds anything.")
-    if parts["margin"].isna().all():
-        return say("No product that customers hold has a margin, so their value is not known.")
-    return None
