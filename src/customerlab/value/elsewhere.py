@@ -32,7 +32,8 @@ class Elsewhere:
     scored : table
         Of :func:`customerlab.value.wallet.score_wallets`.
     groups : DataFrame
-        Of :func:`customerlab.value.wallet_groups.wallet_groups`, by age where it is known.
+        Of :func:`customerlab.value.wallet_groups.wallet_groups`, by age where it is known; no rows
+        where customers are of no kind that is known.
     bank : bool
         A shop's customers hold nothing: all is empty.
     """
@@ -78,4 +79,7 @@ def estimate_elsewhere(
         valid, kinds, rng=rng, quantile=params.customer_value.wallet_quantile
     )
     scored = keep(score_wallets(valid, wallets))
-    return Elsewhere(wallets, scored, wallet_groups(scored, valid, kinds[0]), real.bank)
+    groups = wallet_groups(scored, valid, kinds[0])
+    if kinds == ["layer"]:
+        groups = groups.iloc[:0]
+    return Elsewhere(wallets, scored, groups, real.bank)

@@ -9,6 +9,7 @@ from scipy import stats
 
 from customerlab.cells import cells
 from customerlab.churn.curves import status_of
+from customerlab.features import UNKNOWN, level_name
 from customerlab.findings import STATUSES
 from customerlab.privacy import HIDDEN, mask_counts
 from customerlab.value.wallet import Wallets
@@ -34,7 +35,7 @@ def wallet_groups(scored: ir.Table, groups: ir.Table, by: str) -> pd.DataFrame:
         ``group``, ``customers``, ``here`` and ``elsewhere`` (money), ``share_here``, ``status`` by
         the number of customers; what is most held elsewhere comes first.
     """
-    named = groups.select(whose="customer_id", group=groups[by].cast("string"))
+    named = groups.select(whose="customer_id", group=groups[by].cast("string").fill_null(UNKNOWN))
     both = scored.filter(scored.wallet.notnull()).join(named, [("customer_id", "whose")])
     exact = {name: both[name].round(6).cast("decimal(38, 6)") for name in ("here", "elsewhere")}
     table = cells(both, ["group"], exact, n="customers")
@@ -46,12 +47,16 @@ def wallet_groups(scored: ir.Table, groups: ir.Table, by: str) -> pd.DataFrame:
     return table[COLUMNS].sort_values(order, ascending=[False, True], ignore_index=True)
 
 
-def groups_to_show(table: pd.DataFrame, min_cell: int) -> pd.DataFrame:
-    """Return the groups as a report may show them: small ones are masked with their money."""
+def groups_to_show(table: pd.DataFrame, min_cell: int, by: str) -> pd.DataFrame:
+    """Return the groups of `by` as a report may show them: small ones are masked with their money.
+
+    In words, where a group is none of the client's own.
+    """
     money = ["here", "elsewhere", "share_here"]
     whole = [(None, range(len(table)))]
     shown = mask_counts(table, min_cell=min_cell, counts=["customers"], with_them=money, sums=whole)
-    return shown.assign(status=table["status"].map(STATUSES))
+    names = [level_name(by, group) for group in table["group"]]
+    return shown.assign(group=names, status=table["status"].map(STATUSES))
 
 
 def wallets_to_show(wallets: Wallets, min_cell: int) -> pd.DataFrame:
