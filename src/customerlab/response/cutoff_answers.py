@@ -65,7 +65,8 @@ def by_cost_to_show(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _to_step(amounts: pd.Series, step: float) -> pd.Series:
-    return (amounts.astype(float) / step).round() * step
+    # nothing is not less than nothing
+    return (amounts.astype(float) / step).round() * step + 0.0
 
 
 def tell_cutoff(cutoff: Cutoff, min_cell: int) -> tuple[Finding, ...]:
