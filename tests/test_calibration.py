@@ -19,9 +19,10 @@ from customerlab.churn import measures
 from customerlab.churn.calibration import COLUMNS, calibration
 from customerlab.churn.cloglog import fit_cloglog
 from customerlab.churn.judging import check_calibration, judge_chances
-from customerlab.churn.judging_shown import calibration_to_show, curve_to_show
+from customerlab.churn.judging_shown import calibration_to_show, curve_to_show, groups_judged
 from customerlab.churn.measures import MEASURES, Judged, auc, distances, measure
 from customerlab.churn.smooth import _design, _fit_drawn, fit_smooth, quantile
+from customerlab.messages import ENGLISH
 from customerlab.plots.calibration import calibration_curve
 
 ORACLE = Path(__file__).parent / "oracles" / "calibration.csv"
@@ -48,6 +49,14 @@ def rows_of(cells):
     long = cells.loc[cells.index.repeat(cells["n"])].reset_index(drop=True)
     place = long.groupby(["chance", "baseline", "n", "events"]).cumcount()
     return long.assign(events=(place < long["events"]).astype(int), n=1)
+
+
+def test_no_groups_have_the_columns_of_some(example):
+    """A notebook asks for the ends of the intervals whether there are groups or not."""
+    told = example.assign(gender="F")
+    some = groups_judged([calibration(told, np.random.default_rng(1), by="gender")], ENGLISH, 10)
+    none = groups_judged([], ENGLISH, 10)
+    assert none.empty and list(none) == list(some)
 
 
 # --- against others' numbers

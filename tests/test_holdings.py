@@ -16,7 +16,7 @@ from customerlab.privacy import HIDDEN
 from customerlab.value.gaps import against_other_half, coarse_enough, rank_things, sum_gaps
 from customerlab.value.holdings import PAIRS, PRODUCTS, count_holdings, held_products
 from customerlab.value.holdings_answers import holdings_findings
-from customerlab.value.holdings_shown import numbers_to_show, pairs_to_show, products_to_show
+from customerlab.value.holdings_shown import pairs_to_show, products_to_show
 
 WORDS = Words("en", "CNY", 10)
 DAY = dt.date(2025, 12, 31)
@@ -224,13 +224,6 @@ def test_no_count_below_the_smallest_is_shown(got):
     shown = pairs_to_show(replace(got, pairs=pairs), 10)
     assert shown.loc[0, ["together", "share", "lift"]].tolist() == ["<10", HIDDEN, HIDDEN]
     assert shown.loc[1, ["like", "lift"]].tolist() == ["<10", 1.23]
-    numbers = got.numbers.assign(customers=[4, 700, 616, 30])
-    assert numbers_to_show(replace(got, numbers=numbers), 10)["customers"].tolist() == [
-        "<10",
-        700,
-        620,
-        30,
-    ]
 
 
 def test_things_are_ranked_by_the_other_half():

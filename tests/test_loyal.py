@@ -23,7 +23,7 @@ from customerlab.value.loyal_answers import (
     satisfaction,
     satisfaction_to_show,
 )
-from customerlab.value.loyal_judged import judge_loyal, tenths, tenths_to_show
+from customerlab.value.loyal_judged import judge_loyal, tenths
 from customerlab.value.loyal_model import fit_loyal, score_loyal
 
 WORDS = Words("en", "CNY", 10)
@@ -237,9 +237,7 @@ def test_nobody():
     assert {one.status for one in found} == {"not_enough_data"}
     judged = judge_loyal(watched)
     assert judged.table.empty and judged.check.passed is None
-    assert (
-        tenths_to_show(judged, 10).empty and satisfaction_to_show(satisfaction(watched), 10).empty
-    )
+    assert satisfaction_to_show(satisfaction(watched), 10).empty
 
 
 # --- whether it came true

@@ -92,15 +92,15 @@ def test_many_customers_have_an_answer_and_few_have_words():
     assert "within so many months: 9" in WORDS(got.notes[0])
     assert got.table["product"].tolist() == [ALL, "current", NOT_TOLD]
     assert got.table["value"].tolist() == pytest.approx([1800, 600, 1200])
-    (finding,) = got.findings
+    (finding,) = got.findings(1)
     assert finding.id == "customer_value.value_in_12_months"
     assert (finding.value, finding.low, finding.high) == pytest.approx((1800, 1710, 1890))
     assert finding.status == "supported"
     said = "120 customers bring about 1,800.00 CNY (1,710.00 CNY to 1,890.00 CNY)"
     assert said in WORDS(finding.text)
     few = replace(got, table=got.table.assign(status="not_enough_data"))
-    assert few.findings[0].value is None
-    assert "Too few customers hold anything" in WORDS(few.findings[0].text)
+    assert few.findings(1)[0].value is None
+    assert "Too few customers hold anything" in WORDS(few.findings(1)[0].text)
     assert [
         _status(*one) for one in [(29, 9, 8, 9), (99, 9, 8, 9), (100, 9, 8, 9), (100, 9, 6, 11)]
     ] == [*("not_enough_data", "weak", "supported", "weak")]
@@ -114,7 +114,8 @@ def test_what_lacks_is_said():
         (known, {"gold": 0.1}, "No product that customers hold has a margin"),
     ):
         got = foretell_months_value(scores, tables, people, DAY, margins, [12])
-        (finding,) = got.findings
+        (finding,) = replace(got, horizons=(6, 12)).findings(1)
+        assert finding.id == "customer_value.value_in_12_months"
         assert said in WORDS(finding.text)
         assert finding.value is None
     assert got.scores.value_12_months.count().execute() == 0
@@ -122,13 +123,13 @@ def test_what_lacks_is_said():
 
 def test_nobody_and_nothing():
     empty = foretell_months_value(scores_of({}), tables_of([]), people_of(), DAY, MARGIN, [12])
-    assert empty.findings[0].status == "not_enough_data"
+    assert empty.findings(1)[0].status == "not_enough_data"
     assert empty.scores.count().execute() == 0
     assert months_value_to_show(empty, 10)["value"].isna().all()
     # nothing is told of any horizon asked for
     scores = scores_of({"a": (6, 5, 7)})
     none = foretell_months_value(scores, tables_of([]), people_of("a"), DAY, None, [4])
-    assert none.findings == () and len(none.notes) == 1
+    assert none.findings(1) == () and len(none.notes) == 1
     assert none.scores.columns == ("customer_id",)
     assert "No margin is given" in WORDS(none.lacking)
     assert months_value_to_show(none, 10).empty

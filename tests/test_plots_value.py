@@ -113,7 +113,7 @@ def wallets(groups: int = 3) -> pd.DataFrame:
     rows = [("gold", 4, 5e6, 8e6)]
     rows += [(f"group {i:02}", 100 + i, 3e6, 6e6 - 1e5 * i) for i in range(groups)]
     table = pd.DataFrame(rows, columns=["group", "customers", "here", "elsewhere"])
-    return groups_to_show(table.assign(share_here=0.3, status="supported"), 10)
+    return groups_to_show(table.assign(share_here=0.3, status="supported"), 10, "age_band")
 
 
 def card(features: int = 3) -> pd.DataFrame:

@@ -357,6 +357,13 @@ def test_cutoff_by_hand():
     none = best_cutoff(y, chance, np.random.default_rng(0), contact_cost=60, margin=100, own=0.4)
     assert np.isinf(none.cutoff)
     free = best_cutoff(y, chance, np.random.default_rng(0), contact_cost=0, margin=100)
+    # no contact to be had is not the same as none that pays
+    empty = best_cutoff(
+        y, chance, np.random.default_rng(0), contact_cost=10, margin=100, capacity=0, own=0.05
+    )
+    assert [one.id for one in tell_cutoff(empty, 10)] == ["response_model.cutoff"]
+    assert "no contact is to be had" in ENGLISH(tell_cutoff(empty, 10)[0].text)
+    assert "no customer's chance reaches" in ENGLISH(tell_cutoff(none, 10)[0].text)
     for one in (cut, room, none, free):
         for finding in tell_cutoff(one, 10):
             assert finding.status == "supported"
@@ -442,6 +449,12 @@ def test_the_hold_out_below_the_line_is_as_large_as_a_test_needs():
         assert ENGLISH(tell_below(one).text)
     none = draw_below(chance, 0.0, np.random.default_rng(0), contact_cost=10, margin=100)
     assert tell_below(none).value == 0
+    assert "Nobody is below" in ENGLISH(tell_below(none).text)
+    nobody = draw_below(chance, 1.0, np.random.default_rng(0), contact_cost=10, margin=100, most=0)
+    assert "nobody below it is, to test it" in ENGLISH(tell_below(nobody).text)
+    # the bank's own cut-off is higher than where contacts break even: no number shows it right
+    high = draw_below(chance[5000:], 1.0, np.random.default_rng(0), contact_cost=1, margin=100)
+    assert "the cut-off is too high" in ENGLISH(tell_below(high).text)
 
 
 @pytest.mark.parametrize("responders", [0, 10])

@@ -56,7 +56,7 @@ def keep(table):
 
 def told(contacts):
     """Return what is said of contacts."""
-    return " ".join(ENGLISH(one) for one in contacts.describe())
+    return " ".join(ENGLISH(one) for one in contacts.describe(1))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -585,6 +585,9 @@ def test_too_few_responses_get_words():
     settings = params(**MONEY)
     seen = observed(contacts.drop(columns="income"), today, settings)
     assert "0 of them" not in told(seen)
+    nearly = replace(seen, responded=(np.arange(len(contacts)) > 2).astype(int))
+    assert "nearly all of them" in ENGLISH(nearly.describe(10)[0])
+    assert f"{len(contacts) - 3} of them" in ENGLISH(nearly.describe(3)[0])
     resemblance = None
     for responders in (0, 10, len(contacts)):
         got = replace(seen, responded=(np.arange(len(contacts)) < responders).astype(int))

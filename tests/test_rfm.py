@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import ibis
 import numpy as np
@@ -127,6 +128,11 @@ def test_a_banks_purchases_are_those_of_that_kind_and_margins_are_the_products()
     tables["products"] = ibis.memtable({"product": ["card"], "margin": [0.25]})
     got = scores(tables)
     assert got.loc["a", ["frequency", "monetary", "margin"]].astype(float).tolist() == [1, 10, 2.5]
+    # without kinds, too, a salary is no purchase and takes nothing from what was spent
+    tables["transactions"] = tables["transactions"].drop("kind")
+    tables["accounts"] = ibis.memtable({"account_id": ["1"], "customer_id": ["a"]})
+    got = scores(tables)
+    assert got.loc["a", ["frequency", "monetary"]].astype(float).tolist() == [1, 10]
 
 
 @pytest.mark.parametrize(
@@ -146,8 +152,8 @@ def test_edges_give_words(lines, customers, words):
     assert words in WORDS(seen.text)
     assert seen.table.columns.tolist() == COLUMNS
     assert seen.table["segment"].tolist() == list(SEGMENTS)
-    assert {f.status for f in segment_findings(seen)} == {"not_enough_data"}
-    assert all(f.value is None and WORDS(f.text) for f in segment_findings(seen))
+    assert {f.status for f in segment_findings(seen, 10)} == {"not_enough_data"}
+    assert all(f.value is None and WORDS(f.text) for f in segment_findings(seen, 10))
     check = check_segments(seen)
     assert check.passed is (False if lines else None)
     assert "recency, frequency, money" in WORDS(check.text) or not lines
@@ -207,7 +213,37 @@ def test_segments_add_up_and_rates_are_those_of_the_rows(busy, scored):
     got = table.loc["champions", ["next_n", "next_rate", "next_low", "next_high"]]
     assert got.astype(float).tolist() == pytest.approx([len(mine), mine.mean(), low, high])
     assert "Most money comes from" in WORDS(seen.text)
-    assert "registered and never bought" in WORDS(segment_findings(seen)[1].text)
+    assert "registered and never bought" in WORDS(segment_findings(seen, 10)[1].text)
+
+
+@pytest.mark.parametrize(
+    ("few", "stays"),
+    [({"new": 4}, {"registered": 15}), ({"registered": 4}, {}), ({"new": 12, "lapsed": 4}, {})],
+    ids=["new customers", "registered", "lapsed"],
+)
+def test_no_sum_that_is_told_gives_a_small_segment_away(busy, scored, few, stays):
+    march = dt.date(2025, 3, 31)
+    after = score_and_follow(busy, march, DAY, months=12)
+    seen = describe_segments(scored, after, day=DAY, landmark=march, next_months=3)
+    sizes = {name: 40 for name in SEGMENTS} | few | stays
+    table = seen.table.assign(customers=[sizes[name] for name in seen.table["segment"]])
+    seen = replace(seen, table=table)
+    shown = segments_to_show(seen, 10)
+    unknown = shown["customers"].map(lambda n: isinstance(n, str))
+    assert unknown.sum() > 1
+    others = table["segment"] != REGISTERED  # the findings tell of these alone
+    for _, part in table[others].groupby("action"):
+        assert unknown[part.index].sum() != 1
+    assert unknown[~others].item() == ("registered" in few)
+    most, promising, low = segment_findings(seen, 10)
+    told = {"most_valuable": most.n, "low_value": low.n}
+    step = 10 if few == {"registered": 4} else 1
+    exact = table.groupby("action")["customers"].sum()
+    assert told == {
+        "most_valuable": round(exact["keep"] / step) * step,
+        "low_value": round(exact["spare"] / step) * step,
+    }
+    assert ("<10 registered" in WORDS(promising.text)) == ("registered" in few)
 
 
 def test_registered_customers_alone_are_no_segments_to_compare(scored):
@@ -216,7 +252,7 @@ def test_registered_customers_alone_are_no_segments_to_compare(scored):
     seen = describe_segments(rows, after, day=DAY, landmark=DAY, next_months=3)
     assert "Nobody has bought" in WORDS(seen.text)
     assert check_segments(seen).passed is None
-    values = {finding.id: finding.value for finding in segment_findings(seen)}
+    values = {finding.id: finding.value for finding in segment_findings(seen, 10)}
     assert values["customer_value.promising"] == 0
     assert values["customer_value.most_valuable"] is None
 

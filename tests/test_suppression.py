@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import ibis
 import numpy as np
 import pandas as pd
@@ -11,7 +13,8 @@ from scipy import stats
 from customerlab.errors import CustomerlabError
 from customerlab.messages import Words
 from customerlab.value.rfm_cuts import compare_cuts, cuts_to_show, difference_found
-from customerlab.value.suppression import add_losses, draw_line, line_to_show
+from customerlab.value.suppression import add_losses, draw_line
+from customerlab.value.suppression_shown import line_to_show
 
 WORDS = Words("en", "CNY", 10)
 
@@ -70,15 +73,17 @@ def test_what_is_lost_by_hand():
     money = ibis.memtable({"row": np.arange(400), "next_spend": spend})
     then = then.join(money, "row").drop("row")
     line = draw_line(worth(list(range(800))), value="value", budget=400, cost=1, seed=1, tested=0)
-    row = add_losses(line, then, value="value").of("left_out")
+    lost = add_losses(line, then, value="value", days=183)
+    row = lost.of("left_out")
     low = spend[:200]
     ends = stats.ttest_1samp(low, 0).confidence_interval()
     wanted = np.array([low.mean(), ends.low, ends.high]) * 400
     got = row[["past_spend", "past_low", "past_high"]].astype(float)
     assert got.tolist() == pytest.approx(wanted.tolist())
-    finding = add_losses(line, then, value="value").finding
+    finding = lost.finding()
     assert finding.value == pytest.approx(wanted[0])
     assert "400 customers are left out" in WORDS(finding.text)
+    assert "in 183 days: no more can be lost in as long" in WORDS(finding.text)
 
 
 @pytest.mark.parametrize(
@@ -93,14 +98,28 @@ def test_what_is_lost_by_hand():
 def test_edges_give_words(values, budget, words, status):
     line = draw_line(worth(values), value="value", budget=budget, cost=1, seed=1)
     followed = worth(values).mutate(next_spend=ibis.literal(0.0))
-    line = add_losses(line, followed, value="value")
-    assert words in WORDS(line.finding.text)
-    assert line.finding.status == status
+    line = add_losses(line, followed, value="value", days=90)
+    assert words in WORDS(line.finding().text)
+    assert line.finding().status == status
     shown = line_to_show(line, 10)
     assert set(shown["customers"]) <= {0, "<10"}
     for wrong in ({"budget": -1, "cost": 1}, {"budget": 1, "cost": 0}):
         with pytest.raises(CustomerlabError):
             draw_line(worth(values), value="value", seed=1, **wrong)
+
+
+def test_no_difference_tells_how_many_are_tested():
+    line = draw_line(worth([1.0] * 343), value="value", budget=300, cost=1, seed=1, tested=0.1)
+    few = line.table.assign(customers=[292, 2, 49])
+    few = replace(line, table=few)
+    assert "50 customers are left out" in WORDS(few.finding(10).text)
+    assert few.finding(10).n == 50
+    assert few.finding().n == 49
+    # without what followed, money is told of many only
+    assert "worth" in WORDS(few.finding(10).text)
+    fewer = replace(line, table=line.table.assign(customers=[338, 0, 5]))
+    assert "worth" not in WORDS(fewer.finding(10).text)
+    assert fewer.finding(10).value is None
 
 
 def followed(n: int, seed: int, spend) -> ibis.Table:

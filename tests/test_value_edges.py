@@ -41,7 +41,7 @@ def test_what_cannot_be_foretold_is_said_in_words(lines, customers):
     params = Params(client="a", snapshot=DAY, customer_value={"horizons_months": [3]})
     ahead = look_ahead(shop(lines), params, lambda table: table.cache())
     said = [WORDS(text) for text in ahead.texts]
-    assert said[0] == "Value is what customers pay: no margin is known."
+    assert said[0] == "Value is what customers pay: no margin of what they bought is known."
     assert said[1] == "Fewer than 30 customers bought again: too few to foretell purchases."
     assert said[2].startswith("Fewer than 30 customers paid for a repeat purchase")
     assert said[3].startswith("Too few repeat purchases before or after the landmark")

@@ -30,7 +30,10 @@ def drawn(seed: int, purpose: str, key: ir.StringValue, share: float) -> ir.Bool
 
 
 def count_arms(proposed: ir.Table) -> dict[str, int]:
-    """Return how many customers a list of proposed actions gives each arm."""
+    """Return how many customers a list of proposed actions gives each arm.
+
+    Not both together: less the one, that would tell how few are in the other.
+    """
     counted = proposed.group_by("arm").aggregate(n=proposed.count()).to_pandas()
     arms = dict(zip(counted["arm"], counted["n"], strict=True))
     return {arm: int(arms.get(arm, 0)) for arm in ("contact", "control")}

@@ -119,6 +119,11 @@ def round_counts(counts: pd.Series, min_cell: int) -> pd.Series:
     return (counts.astype(float) / min_cell).round().astype("int64") * min_cell
 
 
+def about(n: int, min_cell: int) -> int:
+    """Return a count rounded to a multiple of `min_cell`; one below it stays, to be masked."""
+    return n if n < min_cell else round(n / min_cell) * min_cell
+
+
 def roundest(end: float, following: float) -> float:
     """Return the number of fewest digits from `end` up to, and without, `following`.
 

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from customerlab.churn.calibration import Calibration
+from customerlab.churn.calibration import COLUMNS, Calibration
 from customerlab.churn.smooth import wilson
 from customerlab.features import feature_name, level_name
 from customerlab.findings import STATUSES
@@ -59,7 +59,10 @@ def calibration_to_show(result: Calibration, min_cell: int) -> pd.DataFrame:
 
 
 def groups_judged(parts: Sequence[Calibration], words: Words, min_cell: int) -> pd.DataFrame:
-    """Return how the chances came true in the groups of several features, in one table."""
+    """Return how the chances came true in the groups of several features, in one table.
+
+    No rows where nothing but the customers' numbers is known of them, and so no group.
+    """
     shown = []
     for part in parts:
         table = calibration_to_show(part, min_cell)
@@ -68,7 +71,7 @@ def groups_judged(parts: Sequence[Calibration], words: Words, min_cell: int) -> 
         # over all landmarks; the single ones are in the table of all customers
         shown.append(table.assign(group=names)[part.table["landmark"].isna().to_numpy()])
     if not shown:
-        return pd.DataFrame(columns=CALIBRATION_SHOWN)
+        return pd.DataFrame(columns=COLUMNS)
     return pd.concat(shown, ignore_index=True)
 
 

@@ -94,7 +94,7 @@ def describe_waking(
             else say("No dormant customer is proposed for contact: no group of them came back."),
             *(arms["contact"],) * 3,
             unit="customers",
-            n=sum(arms.values()),
+            n=arms["contact"],
             status="supported" if people >= min_customers else "not_enough_data",
         ),
     )

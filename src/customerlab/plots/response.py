@@ -81,7 +81,7 @@ def gains_curve(
 
 def _gains_title(shown: pd.DataFrame, half: pd.DataFrame) -> Message:
     if shown.empty:
-        return say("Too few responses to judge how well the model foretells them.")
+        return say("Too few responded, or did not, to judge how well the model foretells that.")
     if len(half):
         return say(
             "The better half of the customers holds {held:percent0} of those who respond.",

@@ -124,7 +124,9 @@ def _profit_title(
     words: Words,
 ) -> Message:
     if shown.empty:
-        return say("Too few responses to say from which chance on a contact pays.")
+        return say("Too few responded, or did not, to say from which chance on a contact pays.")
+    if best is None and cutoff is not None and cutoff.full:
+        return say("No contact is to be had, though some would pay.")
     if best is None:
         return say("No contact pays: whoever is contacted costs more than is earned.")
     told = {"share": best["share"], "profit": scale.tell(best["profit"], words)}
@@ -202,7 +204,7 @@ def cutoff_by_cost(
 
 def _cost_title(shown: pd.DataFrame) -> Message:
     if shown.empty:
-        return say("Too few responses to say from which chance on a contact pays.")
+        return say("Too few responded, or did not, to say from which chance on a contact pays.")
     row = shown.loc[(shown["cost_over_margin"] - _USUAL).abs().idxmin()]
     told = {"ratio": row["cost_over_margin"], "share": row["share"], "held": row["held"]}
     if math.isinf(row["cutoff"]):

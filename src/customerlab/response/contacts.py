@@ -99,13 +99,13 @@ class Contacts:
             return features
         return with_pair(features).drop(columns=list(OFFER))
 
-    def describe(self) -> tuple[Message, ...]:
-        """Say what was read, and what was left out."""
-        return (self._told(), *self.notes)
+    def describe(self, min_cell: int) -> tuple[Message, ...]:
+        """Say what was read, and what was left out; not how many did not respond where few did."""
+        return (self._told(min_cell), *self.notes)
 
-    def _told(self) -> Message:
+    def _told(self, min_cell: int) -> Message:
         n, yes = len(self.responded), int(self.responded.sum())
-        facts = {"n": n, "yes": yes, "rate": yes / n if n else np.nan}
+        facts = {"n": n, "yes": say("nearly all") if 0 < n - yes < min_cell else yes}
         if n == 0:
             return say("No contact is known of which it is also known what followed.")
         if self.customer is None:

@@ -65,23 +65,24 @@ def by_cost_to_show(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _to_step(amounts: pd.Series, step: float) -> pd.Series:
-    return (amounts.astype(float) / step).round() * step
+    # nothing is not less than nothing
+    return (amounts.astype(float) / step).round() * step + 0.0
 
 
 def tell_cutoff(cutoff: Cutoff, min_cell: int) -> tuple[Finding, ...]:
     """Return what the bank is told about its cut-off, in money rounded as in the table.
 
     ``response_model.cutoff``, ``response_model.saved``, ``response_model.cost_per_response`` and,
-    where the bank has set a cut-off, ``response_model.own_cutoff`` (what that costs).
+    where the bank has set a cut-off, ``response_model.own_cutoff`` (what that costs). Only the
+    first where there are too few responses, or no contacts to be had.
     """
-    names = {"cutoff": "percent", "saved": "money", "cost_per_response": "money"}
     if cutoff.status == "not_enough_data":
-        text = say("Too few responses to say from which chance on a contact pays.")
-        return tuple(
-            Finding(f"response_model.{name}", text, unit=unit, n=cutoff.n, status=cutoff.status)
-            for name, unit in names.items()
-        )
+        text = say("Too few responded, or did not, to say from which chance on a contact pays.")
+        name = "response_model.cutoff"
+        return (Finding(name, text, unit="percent", n=cutoff.n, status=cutoff.status),)
     cutoff = _rounded(cutoff, min_cell)
+    if cutoff.full and np.isinf(cutoff.cutoff):  # nothing to be saved, and no response to pay for
+        return (_tell_line(cutoff),)
     found = [_tell_line(cutoff), _tell_saved(cutoff), _tell_cost(cutoff, min_cell)]
     if (cutoff.rules["rule"] == "own").any():
         row = cutoff.rule("own")
@@ -127,6 +128,12 @@ def _tell_line(cutoff: Cutoff) -> Finding:
             "pays.",
             even=cutoff.break_even,
         )
+        if cutoff.full:
+            text = say(
+                "Contact nobody, for no contact is to be had (capacity). One would pay from a "
+                "chance of {even:percent1} on.",
+                even=cutoff.break_even,
+            )
         nobody = say("nobody")
         return Finding("response_model.cutoff", text, nobody, n=cutoff.n, status=cutoff.status)
     if cutoff.full:
@@ -225,6 +232,10 @@ def tell_below(below: Below) -> Finding:
     id_, n = "response_model.hold_out", int(below.drawn.sum())
     if n == 0:
         text = say("Nobody is below the cut-off, so nothing there needs testing.")
+        if not np.isnan(below.expected_rate):
+            text = say(
+                "Nobody is contacted from the cut-off on, so nobody below it is, to test it."
+            )
         return Finding(id_, text, 0, 0, 0, "customers")
     text = say(
         "Contact {n:customers} of those below all the same, drawn by lot: if they respond as "
@@ -232,7 +243,13 @@ def tell_below(below: Below) -> Finding:
         n=n,
         cost=below.cost,
     )
-    if n < below.needed:
+    if np.isinf(below.needed):
+        text = say(
+            "Contact {n:customers} of those below all the same, drawn by lot: if they respond as "
+            "often as foretold, contacts pay there, too, and the cut-off is too high.",
+            n=n,
+        )
+    elif n < below.needed:
         text = say(
             "Contact {n:customers} of those below all the same, drawn by lot. That is too few to "
             "show for sure that the cut-off is right: {needed:number0} would be. It is expected to "

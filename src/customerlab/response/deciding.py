@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from customerlab.findings import Finding
-from customerlab.messages import say
 from customerlab.params import Params
 from customerlab.response.contacts import Contacts
 from customerlab.response.cutoff import CURVE, RULE_COLUMNS, Cutoff, best_cutoff, cutoff_by_cost
@@ -43,13 +42,8 @@ class Decision:
         """Return the cut-off, what it saves and what a response costs; or what is lacking."""
         if self.cutoff is not None:
             return tell_cutoff(self.cutoff, min_cell)
-        text = say(
-            "From which chance on a contact pays hangs on what it costs and earns: give "
-            "contact_cost and margin under response_model. The figure shows the cut-off for each "
-            "ratio of the two."
-        )
-        id_ = "response_model.cutoff"
-        return (Finding(id_, text, unit="percent", status="not_enough_data"),)
+        id_, why = "response_model.cutoff", self.margins.why_not
+        return (Finding(id_, why, unit="percent", status="not_enough_data"),)
 
     def curve(self, min_cell: int) -> pd.DataFrame:
         """Return the profit by share contacted; no rows where nothing is priced."""

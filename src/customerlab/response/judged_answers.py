@@ -37,15 +37,15 @@ def judged_to_show(judged: Judgement) -> pd.DataFrame:
 
 
 def tell_judged(judged: Judgement) -> tuple[Finding, ...]:
-    """Return ``response_model.auc``, ``response_model.better_half`` and ``response_model.ici``."""
-    few = say("Too few responses to judge how well the model foretells them.")
-    ids = {"auc": "percent", "better_half": "percent", "ici": "percent"}
+    """Return ``response_model.auc``, ``response_model.better_half`` and ``response_model.ici``.
+
+    Only ``response_model.better_half`` where too few responded, or did not.
+    """
     if judged.status == "not_enough_data":
-        return tuple(
-            Finding(f"response_model.{name}", few, unit=unit, n=judged.n, status=judged.status)
-            for name, unit in ids.items()
-        )
-    values = {name: judged.value(name) for name in ids}
+        few = say("Too few responded, or did not, to judge how well the model foretells that.")
+        name = "response_model.better_half"
+        return (Finding(name, few, unit="percent", n=judged.n, status=judged.status),)
+    values = {name: judged.value(name) for name in ("auc", "better_half", "ici")}
     texts = {
         "auc": say(
             "Of a customer who responds and one who does not, the model gives the first the higher "
@@ -64,8 +64,8 @@ def tell_judged(judged: Judgement) -> tuple[Finding, ...]:
         ),
     }
     return tuple(
-        Finding(f"response_model.{name}", texts[name], *values[name], unit, judged.n, judged.status)
-        for name, unit in ids.items()
+        Finding(f"response_model.{name}", text, *values[name], "percent", judged.n, judged.status)
+        for name, text in texts.items()
     )
 
 

@@ -75,8 +75,8 @@ def margins_of(contacts: Contacts, params: Params) -> Margins:
     notes = _notes(told, contacts)
     if not told or cost is None:
         why = say(
-            "Neither chances in money nor whom to contact can be told: give contact_cost and "
-            "margin under response_model."
+            "From which chance on a contact pays hangs on what it costs and earns: give "
+            "contact_cost and margin under response_model."
         )
         return _few(pairs.assign(margin=np.nan), np.nan, cost, why, notes)
     pairs = pairs[pairs["margin"].notna()]

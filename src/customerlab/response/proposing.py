@@ -91,7 +91,7 @@ def say_contacts(
             "so that the next run can tell what it did.",
             **arms,
         )
-        return Finding(id_, text, *(arms["contact"],) * 3, "customers", sum(arms.values()))
+        return Finding(id_, text, *(arms["contact"],) * 3, "customers", arms["contact"])
     text = say("Nobody is proposed to be contacted: no contact is expected to pay.")
     if not scores.of_today:
         text = say(

@@ -95,6 +95,6 @@ def say_proposed(proposed: ir.Table, worth: Worth) -> Finding:
         text,
         *(arms["contact"],) * 3,
         unit="customers",
-        n=sum(arms.values()),
+        n=arms["contact"],
         status=status,
     )

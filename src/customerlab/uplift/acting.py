@@ -211,5 +211,5 @@ def say_next(
         text,
         *(arms["contact"],) * 3,
         unit="customers",
-        n=sum(arms.values()),
+        n=arms["contact"],
     )

@@ -29,7 +29,7 @@ from customerlab.value.rfm_segments import (
     segment_findings,
     segments_to_show,
 )
-from customerlab.value.suppression import line_findings, line_to_show
+from customerlab.value.suppression_shown import line_findings, line_to_show
 from customerlab.value.wallet_groups import groups_to_show, wallets_to_show
 
 __all__ = [

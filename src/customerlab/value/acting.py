@@ -54,7 +54,7 @@ def rank_customers(
     Returns
     -------
     Suppression or None
-        None where no budget or no cost of a contact is given.
+        None where no budget is given, or a contact costs nothing.
     """
     settings = params.customer_value
     if settings.budget is None or not settings.contact_cost:
@@ -74,7 +74,10 @@ def rank_customers(
         cost=settings.contact_cost,
         seed=params.seed,
     )
-    return line if ahead.bank else add_losses(line, ahead.then, value="value")
+    if ahead.bank:
+        return line
+    days = (params.snapshot - ahead.landmark).days
+    return add_losses(line, ahead.then, value="value", days=days)
 
 
 def propose_care(
@@ -158,6 +161,5 @@ def say_proposed(proposed: ir.Table) -> Finding:
     if not any(arms.values()):
         text, status = say("Nobody is proposed to be contacted."), "not_enough_data"
     ends = (arms["contact"],) * 3
-    n = sum(arms.values())
     name = "customer_value.proposed_to_care"
-    return Finding(name, text, *ends, unit="customers", n=n, status=status)
+    return Finding(name, text, *ends, unit="customers", n=ends[0], status=status)

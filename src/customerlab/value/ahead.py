@@ -57,8 +57,8 @@ class Ahead:
     scores : table
         Of :func:`customerlab.value.outlook.score_customers`, today.
     then : table
-        ``customer_id``, ``value`` as foretold at the landmark for the time until today, and
-        ``next_spend``, the margin of what they bought in it.
+        ``customer_id``, ``value`` as foretold at the landmark for the longest horizon, by which
+        customers are ranked, and ``next_spend``, the margin of what they bought until today.
     landmark : date
     margin : float
         What is earned of each unit paid.
@@ -131,12 +131,15 @@ def look_ahead(real: Real, params: Params, keep: Callable[[ir.Table], ir.Table])
     counts = count_histories(now)
     model, paid = fit_bgnbd(counts), fit_gamma_gamma(count_spending(now, step=step))
     horizons = settings.horizons_months
-    outlook = foretell(model, paid, counts, horizons, margin=margin)
+    outlook = foretell(
+        model, paid, counts, horizons, margin=margin, min_cell=params.privacy.min_cell
+    )
     if grain > 1:  # the models are learnt from rounded histories; a customer's own is exact
         now = keep(histories(days, day))
         counts = count_histories(now)
     scores = keep(score_customers(now, model, paid, counts, horizons, margin=margin))
-    then = _valued_then(days, past, held, count_spending(past, step=step), landmark, margin)
+    spending, longest = count_spending(past, step=step), max(horizons)
+    then = _valued_then(days, past, held, spending, landmark, margin, longest)
     told = (landmark, margin, note, real.bank)
     return Ahead(model, paid, outlook, held, scores, keep(then), *told)
 
@@ -168,7 +171,7 @@ def margin_of(
     )
     gained, paid, whole = told.to_pandas().astype(float).fillna(0.0).iloc[0]
     if paid <= 0 or gained <= 0:
-        return 1.0, say("Value is what customers pay: no margin is known.")
+        return 1.0, say("Value is what customers pay: no margin of what they bought is known.")
     share = gained / paid
     return share, say(
         "Value is the margin: {share:percent1} of what is paid, the mean of the products that make "
@@ -193,9 +196,9 @@ def _valued_then(
     spending: pd.DataFrame,
     landmark: dt.date,
     margin: float,
+    months: int,
 ) -> ir.Table:
     """Return what each customer was worth as known at the landmark, and what followed."""
-    months = 12
     counts = held.model, fit_gamma_gamma(spending)
     scored = score_customers(past, *counts, count_histories(past), [months], margin=margin)
     after = days.filter(days.day > landmark).group_by(whose="customer_id")

@@ -12,6 +12,7 @@ import pandas as pd
 from customerlab.calendar_months import whole_months
 from customerlab.features import AGE_BANDS, band
 from customerlab.findings import Finding
+from customerlab.messages import Message, say
 from customerlab.params import Params
 from customerlab.value.real import Real
 from customerlab.value.wallet import Wallets, estimate_wallets, score_wallets
@@ -31,7 +32,8 @@ class Elsewhere:
     scored : table
         Of :func:`customerlab.value.wallet.score_wallets`.
     groups : DataFrame
-        Of :func:`customerlab.value.wallet_groups.wallet_groups`, by age where it is known.
+        Of :func:`customerlab.value.wallet_groups.wallet_groups`, by age where it is known; no rows
+        where customers are of no kind that is known.
     bank : bool
         A shop's customers hold nothing: all is empty.
     """
@@ -45,6 +47,11 @@ class Elsewhere:
     def findings(self) -> tuple[Finding, ...]:
         """``customer_value.held_elsewhere``."""
         return (self.wallets.finding,) if self.bank else ()
+
+    @property
+    def notes(self) -> tuple[Message, ...]:
+        """Why nothing is estimated of a shop's customers."""
+        return () if self.bank else (say("What customers hold elsewhere is told of a bank's."),)
 
 
 def estimate_elsewhere(
@@ -72,4 +79,7 @@ def estimate_elsewhere(
         valid, kinds, rng=rng, quantile=params.customer_value.wallet_quantile
     )
     scored = keep(score_wallets(valid, wallets))
-    return Elsewhere(wallets, scored, wallet_groups(scored, valid, kinds[0]), real.bank)
+    groups = wallet_groups(scored, valid, kinds[0])
+    if kinds == ["layer"]:
+        groups = groups.iloc[:0]
+    return Elsewhere(wallets, scored, groups, real.bank)

@@ -32,12 +32,6 @@ def pairs_to_show(holdings: Holdings, min_cell: int) -> pd.DataFrame:
     )
 
 
-def numbers_to_show(holdings: Holdings, min_cell: int) -> pd.DataFrame:
-    """Return how many customers hold how many products, rounded to multiples of `min_cell`."""
-    table = holdings.numbers
-    return table.assign(customers=rounded(table["customers"], min_cell))
-
-
 def _shown(
     table: pd.DataFrame, whole: str, counts: Sequence[str], min_cell: int, more: Sequence[str] = ()
 ) -> pd.DataFrame:

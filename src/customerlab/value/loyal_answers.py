@@ -75,6 +75,8 @@ def loyal_findings(
 ) -> tuple[Finding, ...]:
     """Return ``customer_value.loyal_share``, ``.loyal_mark`` and ``.satisfied_loyal``.
 
+    Only the first where nobody could be watched.
+
     Parameters
     ----------
     watched : Watched
@@ -85,11 +87,10 @@ def loyal_findings(
     min_cell : int
         No share is said that would tell of 1 to so many less one customers.
     """
-    mark, satisfied_loyal = (
-        _mark(watched, model, min_cell),
-        _satisfied(watched, satisfied, min_cell),
-    )
-    return _share(watched), mark, satisfied_loyal
+    if watched.lacking is not None:
+        return (_none("loyal_share", watched.lacking, 0),)
+    mark = _mark(watched, model, min_cell)
+    return _share(watched), mark, _satisfied(watched, satisfied, min_cell)
 
 
 def _none(name: str, text: Message, n: int, unit: str = "percent") -> Finding:
@@ -98,8 +99,6 @@ def _none(name: str, text: Message, n: int, unit: str = "percent") -> Finding:
 
 def _share(watched: Watched) -> Finding:
     n, status = watched.n, status_of(watched.n)
-    if watched.lacking is not None:
-        return _none("loyal_share", watched.lacking, 0)
     if status == "not_enough_data":
         text = say("Too few customers were active a year ago to say how many stayed loyal.")
         return _none("loyal_share", text, n)
@@ -127,7 +126,7 @@ def _share(watched: Watched) -> Finding:
 def _mark(watched: Watched, model: LoyalModel, min_cell: int) -> Finding:
     if not model.fitted:
         text = say("Too few stayed loyal, or did not, to say what marks the loyal.")
-        return _none("loyal_mark", watched.lacking or text, watched.n, "number2")
+        return _none("loyal_mark", text, watched.n, "number2")
     table = model.table[model.table["marked"] & ~model.table["term"].isin(_HELD_ALIKE)]
     told = table[~table["reference"] & ~table["level"].isin([OTHER])]
     told = told[~few_of(told["n"], told["share"], min_cell)]
@@ -177,7 +176,7 @@ def _satisfied(watched: Watched, satisfied: pd.DataFrame, min_cell: int) -> Find
     name = "satisfied_loyal"
     if satisfied.empty:
         text = say("No ratings and no contacts tell how satisfaction goes with loyalty.")
-        return _none(name, watched.lacking or text, watched.n)
+        return _none(name, text, watched.n)
     feature = satisfied["feature"].iloc[0]
     best = _SATISFIED[feature]
     told = satisfied[~satisfied["level"].isin(["none", UNKNOWN])]

@@ -13,7 +13,6 @@ from customerlab.churn.curves import FEW_EVENTS
 from customerlab.findings import Check
 from customerlab.lots import drawn
 from customerlab.messages import Message, say
-from customerlab.uplift.to_show import few_of, hide, rounded, tidy
 from customerlab.value.gaps import shares
 from customerlab.value.loyal import Watched
 from customerlab.value.loyal_model import fit_loyal
@@ -137,12 +136,3 @@ def tenths(counts: pd.DataFrame) -> pd.DataFrame:
     )
     groups["expected"] = groups["expected"] / groups["customers"]
     return groups.astype({"customers": "int64"})[COLUMNS]
-
-
-def tenths_to_show(judged: JudgedLoyal, min_cell: int) -> pd.DataFrame:
-    """Return the groups as a report may show them: rounded, and hidden where they tell of few."""
-    table = judged.table
-    few = few_of(table["customers"], table["observed"], min_cell)
-    numbers = ["expected", "observed", "low", "high"]
-    shown = hide(table.assign(**{name: tidy(table[name], 3) for name in numbers}), numbers, few)
-    return shown.assign(customers=rounded(table["customers"], min_cell))

@@ -28,12 +28,15 @@ from customerlab.customers import open_balances
 from customerlab.findings import Finding, Status
 from customerlab.messages import Message, say
 from customerlab.params import ANY_PRODUCT, Params
-from customerlab.value.months_texts import ALL, NOT_TOLD, left_out_notes, unforetold
+from customerlab.privacy import about
+from customerlab.value.months_texts import ALL, NOT_TOLD, left_out_notes, unforetold, why_no_value
 from customerlab.value.real import Real
 
 #: Columns of :attr:`MonthsValue.table`.
 COLUMNS = ["product", "horizon_months", "customers", "balance", "margin"]
 COLUMNS += ["months", "value", "low", "high", "status"]
+
+_SHOP = say("A shop's customers are worth what they will buy, as told above.")
 
 _EXACT, _ENDS = "decimal(38, 6)", ("", "_low", "_high")
 
@@ -66,16 +69,21 @@ class MonthsValue:
     notes: tuple[Message, ...] = ()
     lacking: Message | None = None
 
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """``customer_value.value_in_<h>_months``: money, all customers, for each horizon."""
-        return tuple(self._finding(months) for months in self.horizons)
+    def findings(self, min_cell: int) -> tuple[Finding, ...]:
+        """Return ``customer_value.value_in_<h>_months``: money, all customers, for each horizon.
 
-    def _finding(self, months: int) -> Finding:
+        Of customers in multiples of `min_cell`, as in the table. Only of the longest horizon where
+        there is no value at all.
+        """
+        if self.lacking is not None:
+            return tuple(self._finding(months, min_cell) for months in self.horizons[-1:])
+        return tuple(self._finding(months, min_cell) for months in self.horizons)
+
+    def _finding(self, months: int, min_cell: int) -> Finding:
         id_ = f"customer_value.value_in_{months}_months"
         rows = self.table[self.table["horizon_months"] == months]
         rows = rows[rows["product"] == ALL]
-        n = int(rows["customers"].sum())
+        n = about(int(rows["customers"].sum()), min_cell)
         if self.lacking is not None or rows.empty or rows["status"].item() == "not_enough_data":
             text = self.lacking or say("Too few customers hold anything to say what they bring.")
             return Finding(id_, text, unit="money", n=n, status="not_enough_data")
@@ -109,7 +117,7 @@ def value_of_staying(real: Real, scores: ir.Table | None, params: Params) -> Mon
     if not real.bank or scores is None:
         names = dict.fromkeys((f"value_{h}_months" for h in horizons), "float64")
         empty = no_rows({"customer_id": "string", **names})
-        return MonthsValue(pd.DataFrame(columns=COLUMNS), empty, ())
+        return MonthsValue(pd.DataFrame(columns=COLUMNS), empty, (), () if real.bank else (_SHOP,))
     who = (scores, real.tables, real.customers)
     return foretell_months_value(*who, params.snapshot, settings.margin, horizons)
 
@@ -162,7 +170,7 @@ def foretell_months_value(
     )
     counts = counts.to_pandas().iloc[0]
     table = _long(parts, int(counts["valued"]), told)
-    lacking = _lacking(told, margins, scores, names, parts)
+    lacking = why_no_value(told, margins, scores, names, parts)
     notes += left_out_notes(parts, int(counts["others"]), int(counts["overdrawn"]))
     each = both.group_by(owner="customer_id").aggregate(
         lines=both.count(),
@@ -251,25 +259,3 @@ def _status(n: int, value: float, low: float, high: float) -> Status:
     status = status_of(n) if not np.isnan(value) else "not_enough_data"
     wide = high - low > value / 2
     return "weak" if status == "supported" and wide else status
-
-
-def _lacking(
-    told: Sequence[int],
-    margins: Mapping[str, float] | None,
-    scores: ir.Table,
-    names: Sequence[str],
-    parts: pd.DataFrame,
-) -> Message | None:
-    """Say why nobody has a value."""
-    if not margins:
-        return say(
-            "No margin is given: what a product earns in a year on what is held (customer_value: "
-            "margin). Without it months cannot be turned into money."
-        )
-    if not told or (parts.empty and not int(scores[names[0]].count().execute())):
-        return say("No model says how long customers stay, so their value ahead is not known.")
-    if parts.empty:
-        return say("No customer who is here holds anything.")
-    if parts["margin"].isna().all():
-        return say("No product that customers hold has a margin, so their value is not known.")
-    return None

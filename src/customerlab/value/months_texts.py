@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import ibis.expr.types as ir
 import pandas as pd
 
 from customerlab.messages import Message, listed, say
@@ -58,3 +59,38 @@ def left_out_notes(parts: pd.DataFrame, others: int, overdrawn: int) -> list[Mes
     if overdrawn:
         notes.append(say("Overdrawn accounts count as empty: {n:count} of them.", n=overdrawn))
     return notes
+
+
+def why_no_value(
+    told: Sequence[int],
+    margins: Mapping[str, float] | None,
+    scores: ir.Table,
+    names: Sequence[str],
+    parts: pd.DataFrame,
+) -> Message | None:
+    """Say why nobody has a value.
+
+    Parameters
+    ----------
+    told : sequence of int
+        Horizons that the model of leaving was asked for.
+    margins : mapping of str to float, or None
+    scores : table
+        Of notebook 04.
+    names : sequence of str
+        Its columns with the months expected.
+    parts : DataFrame
+        What is held by customers who are scored: ``margin`` (missing where none is given).
+    """
+    if not margins:
+        return say(
+            "No margin is given: what a product earns in a year on what is held (customer_value: "
+            "margin). Without it months cannot be turned into money."
+        )
+    if not told or (parts.empty and not int(scores[names[0]].count().execute())):
+        return say("No model says how long customers stay, so their value ahead is not known.")
+    if parts.empty:
+        return say("No customer who is here holds anything.")
+    if parts["margin"].isna().all():
+        return say("No product that customers hold has a margin, so their value is not known.")
+    return None

@@ -12,6 +12,7 @@ import pandas as pd
 
 from customerlab.findings import STATUSES, Finding, Status
 from customerlab.messages import Message, say
+from customerlab.privacy import about
 from customerlab.uplift.to_show import hide, rounded
 from customerlab.value.bgnbd import BgNbd
 from customerlab.value.climbing import spread_of, summed
@@ -53,6 +54,7 @@ def foretell(
     horizons_months: Sequence[int],
     *,
     margin: float = 1.0,
+    min_cell: int = 1,
 ) -> Outlook:
     """Add up what is expected of every customer.
 
@@ -64,6 +66,8 @@ def foretell(
     horizons_months : sequence of int
     margin : float
         What is earned of each unit paid.
+    min_cell : int
+        Findings rest on customers in multiples of it: no difference tells who never bought.
     """
     rows, findings = [], []
     n = int(counts["n"].sum())
@@ -90,7 +94,7 @@ def foretell(
             *(_interval(value, both, block) if paid.fitted and margin > 0 else [np.nan] * 3),
         )
         rows.append((months, n, *one, model.status if not paid.fitted else status))
-        findings += _findings(months, n, one, model, status)
+        findings += _findings(months, about(n, min_cell), one, model, status)
     return Outlook(pd.DataFrame(rows, columns=list(COLUMNS)), tuple(findings))
 
 
@@ -195,21 +199,19 @@ def _findings(months: int, n: int, one: tuple, model: BgNbd, status: Status) -> 
     found = [_finding(f"purchases_in_{months}_months", text, one[3:6], "count", n, model.status)]
     if not np.isfinite(one[6]):
         return found
-    told = {"months": months, "n": n, "value": one[6]}
+    told = {"months": months, "value": one[6]}
     if np.isfinite(one[7]):
         text = say(
-            "What the {n:customers} customers so far will buy in the coming {months:count} months "
-            "is worth about {value:money} ({low:money} to {high:money}); new customers come on top "
-            "of that.",
+            "What the customers so far will buy in the coming {months:count} months is worth about "
+            "{value:money} ({low:money} to {high:money}); new customers come on top of that.",
             **told,
             low=one[7],
             high=one[8],
         )
     else:
         text = say(
-            "What the {n:customers} customers so far will buy in the coming {months:count} months "
-            "is worth about {value:money}; how sure that is cannot be said. New customers come on "
-            "top of that.",
+            "What the customers so far will buy in the coming {months:count} months is worth about "
+            "{value:money}; how sure that is cannot be said. New customers come on top of that.",
             **told,
         )
     found.append(_finding(f"value_in_{months}_months", text, one[6:], "money", n, status))

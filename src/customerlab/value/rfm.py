@@ -76,19 +76,24 @@ def sales(tables: Mapping[str, ir.Table]) -> ir.Table:
     Parameters
     ----------
     tables : mapping of str to table
-        Canonical: ``transactions``, and ``products`` where margins are known.
+        Canonical: ``transactions``, of a bank ``accounts``, and ``products`` where margins are
+        known.
 
     Returns
     -------
     table
         ``customer_id``, ``day``, ``order_id`` (null where not told), ``paid`` (money, below 0 for
         a refund), ``gained`` (its margin; null where the product's is not known). A bank's
-        purchases are those of the kind ``purchase``; other kinds are left out.
+        purchases are those of the kind ``purchase``; other kinds are left out. Where a bank tells
+        no kind, what goes out is spent, and what comes in is no refund.
     """
     t = tables["transactions"]
     lacking = [name for name in ("kind", "product", "order_id") if name not in t.columns]
     t = t.mutate(**{name: ibis.null("string") for name in lacking})
-    paid = ibis.cases((t.kind == "purchase", t.amount.abs()), (t.kind.isnull(), t.amount))
+    spent = t.amount
+    if "accounts" in tables:
+        spent = (t.amount < 0).ifelse(-t.amount, None)
+    paid = ibis.cases((t.kind == "purchase", t.amount.abs()), (t.kind.isnull(), spent))
     lines = t.select(
         "customer_id", "order_id", "product", day=t.occurred_at.date(), paid=paid.cast(_EXACT)
     )

@@ -13,9 +13,9 @@ import pandas as pd
 from customerlab.churn.curves import FEW_EVENTS, status_of
 from customerlab.findings import STATUSES, Check, Finding
 from customerlab.messages import Message, listed, say
-from customerlab.privacy import mask_counts
+from customerlab.privacy import about, mask_counts
 from customerlab.uplift.to_show import few_of, hide, rounded
-from customerlab.value.rfm import ACTION_OF, ACTIONS, MEASURES, SEGMENTS
+from customerlab.value.rfm import ACTION_OF, ACTIONS, MEASURES, REGISTERED, SEGMENTS
 
 #: Columns of :attr:`Segments.table`.
 COLUMNS = ["segment", "action", "customers", "share", "spend", "spend_share", "margin"]
@@ -66,10 +66,9 @@ class Segments:
             return say("Too few customers have bought to compare segments.")
         top = buyers.loc[buyers["spend"].idxmax()]
         return say(
-            "Most money comes from the segment “{segment}”: {customers:customers} customers "
-            "({share:percent0} of all) bring {spend:percent0} of what is spent.",
+            "Most money comes from “{segment}”: {share:percent0} of the customers, "
+            "{spend:percent0} of the spend.",
             segment=SEGMENTS[top["segment"]],
-            customers=int(top["customers"]),
             share=top["share"],
             spend=top["spend_share"],
         )
@@ -136,8 +135,11 @@ def _wilson(events: pd.Series, n: pd.Series) -> np.ndarray:
     return rows
 
 
-def segment_findings(segments: Segments) -> list[Finding]:
+def segment_findings(segments: Segments, min_cell: int) -> list[Finding]:
     """Return what each of the three actions is about.
+
+    Where few customers are in one of them, those in the others are rounded to multiples of
+    `min_cell`: no difference tells how many.
 
     Returns
     -------
@@ -146,7 +148,10 @@ def segment_findings(segments: Segments) -> list[Finding]:
         next months), ``.low_value`` (share of spend). With fewer than 30 customers behind one, it
         has no number.
     """
-    found = []
+    found, customers = [], segments.table.groupby("action")["customers"].sum()
+    never = int(segments.table.set_index("segment").loc[REGISTERED, "customers"])
+    parts = pd.Series([*customers, never, customers["win"] - never])
+    step = min_cell if parts.between(1, min_cell - 1).any() else 1
     for action, name in (("keep", "most_valuable"), ("win", "promising"), ("spare", "low_value")):
         rows = segments.table[segments.table["action"] == action]
         n, future = int(rows["customers"].sum()), action == "win"
@@ -159,10 +164,11 @@ def segment_findings(segments: Segments) -> list[Finding]:
             values, status = (None, None, None), "not_enough_data"
             text = _FEW[action]
         else:
-            facts = {"n": n, "share": float(rows["share"].sum()), "spend": spend}
+            facts = {"n": about(n, step), "share": float(rows["share"].sum()), "spend": spend}
+            facts["registered"] = about(never, step)
             facts |= dict(zip(("rate", "low", "high"), map(float, ends), strict=True))
-            text = _say(action, segments.next_months, rows, facts)
-        behind = int(rows["next_n"].sum()) if future else n
+            text = _say(action, segments.next_months, facts)
+        behind = int(rows["next_n"].sum()) if future else about(n, step)
         found.append(
             Finding(
                 f"customer_value.{name}", text, *values, unit="percent", n=behind, status=status
@@ -180,7 +186,7 @@ _FEW = {
 }
 
 
-def _say(action: str, months: int, rows: pd.DataFrame, facts: dict) -> Message:
+def _say(action: str, months: int, facts: dict) -> Message:
     if action == "keep":
         return say(
             "The most valuable are {n:customers} customers, {share:percent0} of all, and bring "
@@ -188,13 +194,11 @@ def _say(action: str, months: int, rows: pd.DataFrame, facts: dict) -> Message:
             **facts,
         )
     if action == "win":
-        registered = int(rows.loc[rows["segment"] == "registered", "customers"].sum())
         return say(
             "Of the promising, {rate:percent0} ({low:percent0} to {high:percent0}) bought within "
             "{months:count} months; they are {n:customers} customers now, of whom "
             "{registered:customers} registered and never bought: market to them until they buy.",
             months=months,
-            registered=registered,
             **facts,
         )
     return say(
@@ -220,17 +224,19 @@ def segments_to_show(segments: Segments, min_cell: int) -> pd.DataFrame:
     """Return the table as a report may show it.
 
     A segment of 1 to `min_cell` less one customers is masked with all its money, and the smallest
-    other one with it. Customers of the landmark are rounded to multiples of `min_cell`, rates to
-    three decimals, and hidden where they tell of few.
+    other one of its action with it, for findings tell of each action; the registered, of whom they
+    tell, too, are no such other one. Customers of the landmark are rounded to multiples of
+    `min_cell`, rates to three decimals, and hidden where they tell of few.
     """
     table = segments.table
+    told = table[table["segment"] != REGISTERED].groupby("action")
     money = ["share", "spend", "spend_share", "margin", "orders", "average_order"]
     shown = mask_counts(
         table,
         min_cell=min_cell,
         counts=["customers"],
         with_them=[*money, "spend_per_customer"],
-        sums=[(None, range(len(table)))],
+        sums=[*((None, list(part.index)) for _, part in told), (None, range(len(table)))],
     )
     rates = ["next_rate", "next_low", "next_high"]
     few = few_of(table["next_n"], table["next_rate"].fillna(0), min_cell)

@@ -17,12 +17,12 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from customerlab.churn.curves import status_of
+from customerlab.churn.curves import FEW_EVENTS, status_of
 from customerlab.errors import CustomerlabError
-from customerlab.findings import STATUSES, Finding
+from customerlab.findings import Finding
 from customerlab.lots import drawn
 from customerlab.messages import Message, say
-from customerlab.privacy import mask_counts
+from customerlab.privacy import about
 
 #: The groups: above the line, drawn by lot below it to be contacted all the same, left out.
 PLACES: dict[str, Message] = {
@@ -51,6 +51,8 @@ class Suppression:
         :func:`add_losses`, missing before.
     budget, cost, tested : float
         Money for all contacts, money per contact, share below the line that is drawn.
+    past_days : int
+        How long the last period was.
     """
 
     rows: ir.Table
@@ -58,16 +60,22 @@ class Suppression:
     budget: float
     cost: float
     tested: float
+    past_days: int = 0
 
     def of(self, place: str) -> pd.Series:
         """Return the row of a place."""
         return self.table[self.table["place"] == place].iloc[0]
 
-    @property
-    def finding(self) -> Finding:
-        """``customer_value.left_out``: the most that leaving them out can lose, in money."""
+    def finding(self, min_cell: int = 1) -> Finding:
+        """Return ``customer_value.left_out``: the most that leaving them out can lose, in money.
+
+        Where few are in a place, the others are rounded: no difference tells how many.
+        """
         row = self.of("left_out")
-        facts = {"n": int(row["customers"]), "budget": self.budget}
+        n = int(row["customers"])
+        if self.table["customers"].between(1, min_cell - 1).any():
+            n = about(n, min_cell)
+        facts = {"n": n, "budget": self.budget}
         values: tuple = (None, None, None)
         status = row["status"]
         if not self.table["customers"].sum():
@@ -75,15 +83,14 @@ class Suppression:
         elif not row["customers"]:
             text = say("The budget of {budget:money} is enough for everybody.", **facts)
             values, status = (0.0, 0.0, 0.0), "supported"
-        elif not row["past_n"] and row["value"] > 0:
+        elif not row["past_n"] and row["value"] > 0 and n >= FEW_EVENTS:
             status, values = "weak", (float(row["value"]), None, None)
             text = say(
                 "With a budget of {budget:money}, {n:customers} customers are left out. They are "
-                "worth {worth:money} in all, {each:money} each, against {chosen:money} of each "
-                "above the line; what leaving them out loses was not observed.",
+                "worth {worth:money} in all, {each:money} each; what leaving them out loses was "
+                "not observed.",
                 worth=float(row["value"]),
                 each=float(row["value_per_customer"]),
-                chosen=float(self.of("chosen")["value_per_customer"]),
                 **facts,
             )
         elif status == "not_enough_data":
@@ -96,11 +103,10 @@ class Suppression:
             values = tuple(float(row[name]) for name in ("past_spend", "past_low", "past_high"))
             facts |= dict(zip(("loss", "low", "high"), values, strict=True))
             text = say(
-                "With a budget of {budget:money}, {n:customers} customers are left out. Customers "
-                "like them spent {loss:money} ({low:money} to {high:money}) in the period after: "
-                "that is the most that can be lost, for they may buy without contact. "
-                "{tested:customers} customers below the line are contacted by lot, to test it.",
-                tested=int(self.of("tested")["customers"]),
+                "With a budget of {budget:money}, {n:customers} customers are left out. As many "
+                "like them brought {loss:money} ({low:money} to {high:money}) in {days:count} "
+                "days: no more can be lost in as long, for they may buy without contact.",
+                days=self.past_days,
                 **facts,
             )
         return Finding(
@@ -186,7 +192,9 @@ def _line(everyone: int, paid: int, tested: float) -> tuple[int, float]:
     return chosen, share
 
 
-def add_losses(suppression: Suppression, followed: ir.Table, *, value: str) -> Suppression:
+def add_losses(
+    suppression: Suppression, followed: ir.Table, *, value: str, days: int
+) -> Suppression:
     """Add what customers at the same place spent in a past period, scaled to today's numbers.
 
     Parameters
@@ -196,6 +204,8 @@ def add_losses(suppression: Suppression, followed: ir.Table, *, value: str) -> S
         Customers at a landmark: `value` as it was known then, and ``next_spend`` afterwards; see
         :func:`customerlab.value.rfm.score_and_follow`. The line is drawn at the same share.
     value : str
+    days : int
+        From the landmark to the end of what followed.
 
     Returns
     -------
@@ -228,7 +238,7 @@ def add_losses(suppression: Suppression, followed: ir.Table, *, value: str) -> S
     sums = sums.to_pandas().set_index("above")
     for at, row in table.iterrows():
         above = row["place"] == "chosen"
-        if above not in sums.index:
+        if above not in sums.index or not row["customers"]:
             continue
         one = sums.loc[above]
         n, mean = int(one["n"]), one["total"] / one["n"]
@@ -241,33 +251,4 @@ def add_losses(suppression: Suppression, followed: ir.Table, *, value: str) -> S
         ends = np.array([mean, mean - error, mean + error]) * row["customers"]
         table.loc[at, ["past_spend", "past_low", "past_high"]] = ends
     rows_of = (suppression.rows, table, suppression.budget, suppression.cost)
-    return Suppression(*rows_of, suppression.tested)
-
-
-def line_findings(line: Suppression | None) -> tuple[Finding, ...]:
-    """Return what the line loses; without a budget, what it would take to draw one."""
-    if line is not None:
-        return (line.finding,)
-    text = say(
-        "Whom to leave out is not told: that takes a budget and the cost of a contact "
-        "(customer_value: budget, contact_cost)."
-    )
-    return (Finding("customer_value.left_out", text, unit="money", status="not_enough_data"),)
-
-
-def line_to_show(line: Suppression | None, min_cell: int) -> pd.DataFrame:
-    """Return the table as a report may show it: small groups are masked with all their money."""
-    if line is None:
-        return pd.DataFrame(columns=[name for name in COLUMNS if name != "past_n"])
-    table = line.table.drop(columns="past_n")
-    money = ["value", "value_per_customer", "cost", "past_spend", "past_low", "past_high"]
-    shown = mask_counts(
-        table,
-        min_cell=min_cell,
-        counts=["customers"],
-        with_them=money,
-        sums=[(None, range(len(table)))],
-    )
-    shown["place"] = table["place"].map(PLACES)
-    shown["status"] = table["status"].map(STATUSES)
-    return shown
+    return Suppression(*rows_of, suppression.tested, days)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
@@ -11,8 +9,8 @@ from scipy import stats
 
 from customerlab.cells import cells
 from customerlab.churn.curves import status_of
+from customerlab.features import UNKNOWN, level_name
 from customerlab.findings import STATUSES
-from customerlab.messages import Message, say
 from customerlab.privacy import HIDDEN, mask_counts
 from customerlab.value.wallet import Wallets
 
@@ -37,7 +35,7 @@ def wallet_groups(scored: ir.Table, groups: ir.Table, by: str) -> pd.DataFrame:
         ``group``, ``customers``, ``here`` and ``elsewhere`` (money), ``share_here``, ``status`` by
         the number of customers; what is most held elsewhere comes first.
     """
-    named = groups.select(whose="customer_id", group=groups[by].cast("string"))
+    named = groups.select(whose="customer_id", group=groups[by].cast("string").fill_null(UNKNOWN))
     both = scored.filter(scored.wallet.notnull()).join(named, [("customer_id", "whose")])
     exact = {name: both[name].round(6).cast("decimal(38, 6)") for name in ("here", "elsewhere")}
     table = cells(both, ["group"], exact, n="customers")
@@ -49,12 +47,16 @@ def wallet_groups(scored: ir.Table, groups: ir.Table, by: str) -> pd.DataFrame:
     return table[COLUMNS].sort_values(order, ascending=[False, True], ignore_index=True)
 
 
-def groups_to_show(table: pd.DataFrame, min_cell: int) -> pd.DataFrame:
-    """Return the groups as a report may show them: small ones are masked with their money."""
+def groups_to_show(table: pd.DataFrame, min_cell: int, by: str) -> pd.DataFrame:
+    """Return the groups of `by` as a report may show them: small ones are masked with their money.
+
+    In words, where a group is none of the client's own.
+    """
     money = ["here", "elsewhere", "share_here"]
     whole = [(None, range(len(table)))]
     shown = mask_counts(table, min_cell=min_cell, counts=["customers"], with_them=money, sums=whole)
-    return shown.assign(status=table["status"].map(STATUSES))
+    names = [level_name(by, group) for group in table["group"]]
+    return shown.assign(group=names, status=table["status"].map(STATUSES))
 
 
 def wallets_to_show(wallets: Wallets, min_cell: int) -> pd.DataFrame:
@@ -94,16 +96,3 @@ def judge_wallets(scored: ir.Table, truth: ir.Table) -> dict[str, float]:
         rank = stats.spearmanr(rows[name], rows[f"true_{name}"])[0] if vary else np.nan
         found[name] = float(rank)
     return found
-
-
-def say_agreement(agreement: Mapping[str, float]) -> Message:
-    """Say how the estimates order the customers of a simulated bank."""
-    return say(
-        "Checked on a simulated bank whose wallets are known: the order of {n:count} customers by "
-        "what they hold elsewhere agrees with the truth by {elsewhere:number2} (1 is perfect, 0 is "
-        "chance), by the whole wallet {wallet:number2}, by the share that is here {share:number2}.",
-        n=agreement["n"],
-        elsewhere=agreement["elsewhere"],
-        wallet=agreement["wallet"],
-        share=agreement["share_here"],
-    )
