@@ -15,7 +15,7 @@ from customerlab.simulate import simulate_bank
 
 SIZE = 3_000
 #: The same raw files twice: as they are, and in Chinese with a stricter mask.
-CLIENTS = {"demo_bank": 10, "demo_zh": 100}
+CLIENTS = {"demo_bank": 10, "demo_zh": 300}
 #: What the run said; the places at which another can be killed.
 PROGRESS = "progress.txt"
 

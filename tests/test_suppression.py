@@ -12,7 +12,12 @@ from scipy import stats
 
 from customerlab.errors import CustomerlabError
 from customerlab.messages import Words
-from customerlab.value.rfm_cuts import compare_cuts, cuts_to_show, difference_found
+from customerlab.value.rfm_cuts import (
+    compare_cuts,
+    cuts_to_show,
+    difference_found,
+    learn_cuts,
+)
 from customerlab.value.suppression import add_losses, draw_line
 from customerlab.value.suppression_shown import line_to_show
 
@@ -150,6 +155,16 @@ def test_cut_points_find_a_planted_step_that_fifths_miss():
     names = {one.text for one in bins["measure"]}
     assert names == {"days since the last purchase", "orders", "money"}
     assert bins.loc[bins["bin"] == 1, "low"].isna().all()
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e4])
+def test_cut_points_do_not_depend_on_the_currency(unit):
+    """Who bought lately spends most, in a step at 100 days, whatever a unit of money is worth."""
+    table = followed(1000, 5, lambda money, rng: 0.0).to_pandas()
+    lately = table["recency_days"] < 100
+    table["next_spend"] = np.where(lately, 3.0, 1.0) * unit * (1 + table["frequency"] % 2)
+    cuts = learn_cuts(ibis.memtable(table), seed=1)["recency_days"]
+    assert 100.0 in cuts
 
 
 def test_where_only_money_tells_the_best_fifth_is_that_of_the_rows():

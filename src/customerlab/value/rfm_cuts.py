@@ -195,7 +195,9 @@ def _cuts(values: pd.Series, spend: pd.Series) -> tuple[float, ...]:
     binning = ContinuousOptimalBinning(
         max_n_bins=5, min_prebin_size=0.05, monotonic_trend="auto_asc_desc"
     )
-    binning.fit(place.astype(float), spend.to_numpy())
+    # from 0 to 1: a falling mean of larger amounts than that it calls infeasible (1.0)
+    scaled = (spend - spend.min()) / (spend.max() - spend.min())
+    binning.fit(place.astype(float), scaled.to_numpy())
     if binning.status not in {"OPTIMAL", "FEASIBLE"}:
         raise RuntimeError(f"optbinning found no bins: {binning.status}")
     last = np.floor(binning.splits).astype(int)
