@@ -17,6 +17,7 @@ from customerlab.paths import Paths
 from customerlab.running import code_files, source_files
 
 config.setdefault("options", "")
+config.setdefault("checked", False)
 FILES = config.get("params", [])
 FILES = [FILES] if isinstance(FILES, str) else FILES
 if not FILES:
@@ -34,7 +35,7 @@ onstart:
     from customerlab.checking import check
 
     try:
-        for file in FILES:
+        for file in FILES if not config["checked"] else []:
             check(Path(file), Path())
     except CustomerlabError as error:
         raise WorkflowError(str(error))

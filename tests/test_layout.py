@@ -52,6 +52,7 @@ ORDER = [
     "examples",
     "locks",
     "progress",
+    "ending",
     "job",
     "running",
     "simulate",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -248,6 +249,34 @@ def _wait_for(process: subprocess.Popen[str], words: str) -> None:
         if words in line:
             return
     raise AssertionError(f"{words!r} never came:\n" + "".join(seen))
+
+
+def test_of_several_clients_one_that_fails_leaves_the_others_alone(tmp_path: Path) -> None:
+    make_project(tmp_path)
+    work = 'if client == "worse":\n    raise ValueError("boom")'
+    write_notebook(tmp_path, "01_data_cleaning", work=work)
+    for client in ("worse", "wrong"):
+        text = PARAMS.replace(f"client: {CLIENT}", f"client: {client}")
+        text = text.replace("raw.csv", "nowhere.csv") if client == "wrong" else text
+        (tmp_path / f"params/{client}.yaml").write_text(text)
+    files = [f"params/{client}.yaml" for client in ("wrong", "worse", CLIENT)]
+    done = call(tmp_path, "run", *files, "--jobs", "2", "--only", "data_cleaning")
+    assert done.returncode == 1
+    assert "nowhere.csv" in done.stderr and "ValueError: boom" in done.stderr
+    assert "Traceback" not in done.stderr
+    told = [re.split(r"  +", line) for line in done.stdout.splitlines()]
+    assert told == [
+        ["client", "pages", "report", "how it ended"],
+        ["worse", "0", "reports/worse/index.html", "01_data_cleaning failed"],
+        [CLIENT, "1", INDEX, "done"],
+        ["params/wrong.yaml", "0", "none", "not run: see above"],
+    ]
+    assert not (tmp_path / "data" / "wrong").exists()
+    # nobody can be run: nothing has begun, and each is told
+    (tmp_path / "params/worse.yaml").write_text("client: worse\nsnapshto: 2025-12-31\n")
+    refused = call(tmp_path, "run", "params/wrong.yaml", "params/worse.yaml")
+    assert refused.returncode == 2
+    assert "nowhere.csv" in refused.stderr and "snapshot" in refused.stderr
 
 
 def test_dropped_source_takes_its_pages_along(project: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from customerlab import plan
+from customerlab.ending import tell
 from customerlab.errors import CustomerlabError
 from customerlab.locks import a_notebook, when_run_ends
 from customerlab.messages import Words, say
@@ -206,12 +207,8 @@ def _publish(notebook: plan.Notebook, params: Params, paths: Paths) -> Path:
         try:
             render_pdf(page, page.with_suffix(".pdf"))
         except CustomerlabError as error:  # the page itself is whole
-            _tell(f"no PDF of {page.name}: {error}")
+            tell(f"no PDF of {page.name}: {error}")
     return page
-
-
-def _tell(text: str) -> None:
-    print(f"customerlab: {text}", file=sys.stderr, flush=True)
 
 
 def _prepare_process() -> None:
@@ -242,10 +239,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             when_run_ends(Paths(project_root(), client), lambda: os._exit(1))
         run_notebook(given.params, given.notebook, threads=given.threads, memory_mb=given.memory)
     except CustomerlabError as error:
-        _tell(str(error))
+        tell(str(error))
         return 2
     except NotebookFailed as error:
-        _tell(str(error))
+        tell(str(error))
         return 1
     except KeyboardInterrupt:
         return 130

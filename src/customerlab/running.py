@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from customerlab import plan
+from customerlab.ending import Client, conclude, show_ends, states, tell
 from customerlab.errors import CustomerlabError
 from customerlab.locks import the_only_run
 from customerlab.params import Params, load_params
@@ -20,6 +19,7 @@ from customerlab.paths import Paths, project_root
 _NOT_OF_NOTEBOOKS = {
     "checking",
     "cli",
+    "ending",
     "examples",
     "guessing",
     "job",
@@ -100,6 +100,9 @@ def run(
 ) -> int:
     """Run what changed, for one or more clients, and say where the reports are.
 
+    Of several clients each stands for itself: one that cannot be run, or fails, leaves the others
+    alone, and a table at the end says how each of them ended.
+
     Parameters
     ----------
     params_paths : sequence of Path
@@ -115,39 +118,66 @@ def run(
     Returns
     -------
     int
-        The exit code: 0, or 1 when a notebook failed.
+        The exit code: 0, or 1 when a notebook failed or a client could not be run.
 
     Raises
     ------
     CustomerlabError
-        When parameters are wrong, a file is missing, or the client is being run already.
+        When parameters are wrong, a file is missing, or the client is being run already; of
+        several clients, when this holds for all of them.
     """
     root = root or project_root()
-    only = tuple(only)
-    clients = {str(seen_from(root, path)): load_params(path) for path in params_paths}
-    names = [params.client for params in clients.values()]
-    for name in names:
-        if names.count(name) > 1:
-            raise CustomerlabError(f"two of the parameter files are for the client {name}")
-    wanted = {file: plan.planned(params, only) for file, params in clients.items()}
-    for file, params in clients.items():
-        source_files(params, root, file)
+    several = len(params_paths) > 1
+    clients: dict[str, Client] = {}
+    refused: dict[str, CustomerlabError] = {}
     with ExitStack() as locks:
-        for params in clients.values():
-            paths = Paths(root, params.client)
-            locks.enter_context(the_only_run(paths))
-            remove_leftovers(params, paths)
-        for file, params in clients.items():
-            for notebook in wanted[file]:
-                Paths(root, params.client).failed(notebook.name).unlink(missing_ok=True)
-        before = {file: _states(params, root) for file, params in clients.items()}
-        most = sum(plan.side_by_side(wanted[file], params) for file, params in clients.items())
-        trouble = _snakemake(root, clients, wanted, jobs or min(most, processors()))
-        ends = [
-            _concluded(root, file, params, wanted[file], before[file], trouble)
-            for file, params in clients.items()
-        ]
-    return max(ends)
+        for path in params_paths:
+            file = str(seen_from(root, path))
+            try:
+                one = _ready(path, file, root, tuple(only))
+                if several:  # of a single one Snakemake asks, where there is something to do
+                    _check_files(path, root)
+                if one.params.client in [other.params.client for other in clients.values()]:
+                    twice = f"{file}: another of the parameter files is for {one.params.client}"
+                    raise CustomerlabError(twice)
+                locks.enter_context(the_only_run(one.paths))
+            except CustomerlabError as error:
+                refused[file] = error
+            else:
+                clients[file] = one
+        if not clients:
+            raise CustomerlabError("\n".join(map(str, refused.values())))
+        for error in refused.values():
+            tell(str(error))
+        for one in clients.values():
+            remove_leftovers(one.params, one.paths)
+            for notebook in one.wanted:
+                one.paths.failed(notebook.name).unlink(missing_ok=True)
+        before = {file: states(one) for file, one in clients.items()}
+        most = sum(plan.side_by_side(one.wanted, one.params) for one in clients.values())
+        _snakemake(root, clients, jobs or min(most, processors()), checked=several)
+        ends = {file: conclude(root, file, one, before[file]) for file, one in clients.items()}
+    if several:
+        show_ends(ends, refused)
+    else:
+        for end in ends.values():
+            if end.report:
+                print(f"Report: {end.report}")
+    return int(bool(refused) or any(end.failed for end in ends.values()))
+
+
+def _ready(path: Path, file: str, root: Path, only: tuple[str, ...]) -> Client:
+    """Return what is to be run of one client, whose files are there."""
+    params = load_params(path)
+    wanted = plan.planned(params, only)
+    source_files(params, root, file)
+    return Client(params, Paths(root, params.client), wanted)
+
+
+def _check_files(path: Path, root: Path) -> None:
+    from customerlab.checking import check  # brings the engine and every room along
+
+    check(path, root)
 
 
 def seen_from(root: Path, path: Path) -> Path:
@@ -178,13 +208,8 @@ def remove_leftovers(params: Params, paths: Paths) -> None:
                 path.unlink()
 
 
-def _snakemake(
-    root: Path,
-    clients: dict[str, Params],
-    wanted: dict[str, tuple[plan.Notebook, ...]],
-    jobs: int,
-) -> Exception | None:
-    """Have Snakemake run what is stale, and return what it could not do.
+def _snakemake(root: Path, clients: Mapping[str, Client], jobs: int, *, checked: bool) -> None:
+    """Have Snakemake run what is stale.
 
     It is silent: the notebooks themselves say what happens.
     """
@@ -203,9 +228,9 @@ def _snakemake(
 
     targets = [
         str(path)
-        for file, params in clients.items()
-        for notebook in wanted[file]
-        for path in plan.outputs(notebook, params, Paths(Path(), params.client))
+        for one in clients.values()
+        for notebook in one.wanted
+        for path in plan.outputs(notebook, one.params, Paths(Path(), one.params.client))
     ]
     threads = max(1, processors() // jobs)
     config = {
@@ -213,6 +238,7 @@ def _snakemake(
         "threads": threads,
         "memory": int(memory_mb() * _MEMORY_SHARE / jobs),
         "options": "--with-run",
+        "checked": checked,
     }
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as snakemake:
         workflow = snakemake.workflow(
@@ -234,58 +260,6 @@ def _snakemake(
         except WorkflowError as error:
             if str(error) != _JOBS_FAILED:  # nothing has begun
                 raise CustomerlabError(str(error)) from None
-            return error
-    return None
-
-
-def _concluded(
-    root: Path,
-    file: str,
-    params: Params,
-    wanted: Sequence[plan.Notebook],
-    before: dict[str, int | None],
-    trouble: Exception | None,
-) -> int:
-    """Make sure that the index fits the pages, say how it ended, return the exit code."""
-    paths = Paths(root, params.client)
-    failed = [one.name for one in wanted if paths.failed(one.name).exists()]
-    absent = [one.name for one in wanted if not paths.page(one.name).exists()]
-    index = paths.page(plan.SUMMARY)
-    if absent and not failed:
-        _tell(f"{params.client}: stopped before {', '.join(absent)}. Call again to go on.")
-        if trouble and str(trouble) != _JOBS_FAILED:
-            raise CustomerlabError(f"{params.client}: {trouble}")
-        return 1
-    if not index.exists() and plan.SUMMARY not in failed:
-        # a notebook failed, or not all were asked for: the index has to say which pages lack
-        _summarize(root, file)
-    if failed:
-        waiting = [name for name in absent if name not in (*failed, plan.SUMMARY)]
-        because = f"; not run because of it: {', '.join(waiting)}" if waiting else ""
-        _tell(f"{params.client}: {', '.join(failed)} failed{because}.")
-    elif before == _states(params, root):
-        _tell(f"{params.client}: nothing to do, everything is up to date.")
-    if index.exists():
-        print(f"Report: {index.relative_to(root)}")
-    return 1 if failed or not index.exists() else 0
-
-
-def _states(params: Params, root: Path) -> dict[str, int | None]:
-    """Return when each notebook was last executed, to see which were now."""
-    paths = Paths(root, params.client)
-    executed = {one.name: paths.executed(one.name) for one in plan.planned(params)}
-    return {
-        name: path.stat().st_mtime_ns if path.exists() else None for name, path in executed.items()
-    }
-
-
-def _summarize(root: Path, file: str) -> None:
-    job = [sys.executable, "-m", "customerlab.job", file, plan.SUMMARY]
-    subprocess.run(job, cwd=root, check=False)
-
-
-def _tell(text: str) -> None:
-    print(f"customerlab: {text}", file=sys.stderr, flush=True)
 
 
 def processors() -> int:
