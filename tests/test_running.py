@@ -152,6 +152,25 @@ def test_only_what_changed_would_run(project: Path) -> None:
     assert would_run(project) == set(ALL)
 
 
+def test_the_same_file_runs_on_a_cluster(tmp_path: Path) -> None:
+    """As README shows it: what Snakemake would hand to Slurm, of two clients."""
+    make_project(tmp_path)
+    text = PARAMS.replace(f"client: {CLIENT}", "client: other")
+    (tmp_path / "params/other.yaml").write_text(text)
+    clients = f"params=[params/{CLIENT}.yaml, params/other.yaml]"
+    command = [sys.executable, "-m", "snakemake", "--executor", "slurm", "--jobs", "20"]
+    command += ["--config", clients, "threads=4", "memory=16000", "--dry-run"]
+    # it looks for Slurm's own programs with `which`
+    around = {**environment(tmp_path), "PATH": os.environ["PATH"]}
+    done = subprocess.run(command, cwd=tmp_path, env=around, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout + done.stderr
+    for client in (CLIENT, "other"):
+        for name in ALL:
+            assert re.search(rf"^{client}_{name} +1$", said, flags=re.MULTILINE), name
+    assert said.count("threads: 4") == said.count("mem_mb=16000") == 2 * len(ALL)
+
+
 def test_failure_publishes_nothing_old_and_the_index_says_so(project: Path) -> None:
     write_notebook(project, "02_invalid_customers", work='raise ValueError("boom")')
     done = call(project, "run", f"params/{CLIENT}.yaml")
