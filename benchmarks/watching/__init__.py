@@ -60,8 +60,16 @@ class Measured:
     stopped: str = ""
 
 
-def watch(command: Sequence[str], *, minutes: float, most_mb: float = np.inf) -> Watched:
+def watch(
+    command: Sequence[str],
+    *,
+    minutes: float,
+    most_mb: float = np.inf,
+    folder: Path | None = None,
+) -> Watched:
     """Run a process with this copy of the package and watch its memory, to its end or a limit.
+
+    It runs in `folder`, or where we are.
 
     The memory is that of it and of all that it started; at a limit all of them are ended. What a
     process said is shown where it failed.
@@ -70,6 +78,7 @@ def watch(command: Sequence[str], *, minutes: float, most_mb: float = np.inf) ->
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(
             [str(one) for one in command],
+            cwd=folder,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, PLACES))},
             stdout=said,
             stderr=said,

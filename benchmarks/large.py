@@ -1,0 +1,230 @@
+"""Run every notebook on banks of 35,000, 350,000 and 3.5 million accounts within 8 GB of memory.
+
+A bank is simulated, then each notebook runs as `customerlab run` runs it, one after the other and
+alone, with two threads. The engine may take `--engine` of memory and spills to disk beyond it; all
+processes of a step together (runner, kernel, engine) may take `--most`: a step that takes more is
+ended and said, and ends the bank.
+
+Beside each step stands the least that it could take: the engine reads the columns of the clean
+tables that it looks at once (notebook 01: all columns of all parsed files), and writes the rows
+that it must, sorted. Growth is the slope of log seconds on log rows from one bank to the next: 1 is
+as the rows, 0 not at all. Last come the cells of the notebooks that took longest.
+
+    python benchmarks/large.py [--accounts 35000 350000 3500000] [--folder FOLDER]
+
+Each bank is a project of its own in FOLDER/<accounts>; with a folder that is kept, what was
+simulated there is used again (files in FOLDER/<accounts>/data/demo_bank/raw are taken for the
+bank's). Times are rough where others use the machine, too. It needs about 2 GB of disk for a
+million accounts, and as much again for what is spilled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import nbformat
+import pandas as pd
+import papermill  # noqa: F401 -- before customerlab.progress, which it imports itself
+import pyarrow.parquet as pq
+from watching import Watched, tell, watch
+
+from customerlab import plan
+from customerlab.params import load_params
+from customerlab.paths import Paths
+from customerlab.progress import place
+from customerlab.running import memory_mb, processors
+
+ROOT = Path(__file__).parent.parent
+CLIENT = "demo_bank"
+THREADS = 2
+#: Cells that are listed, of all notebooks of the largest bank that was finished.
+SLOWEST = 15
+#: What the notebooks after the first look at; of other tables they read all columns.
+LOOKED_AT = {
+    "transactions": ("customer_id", "occurred_at", "amount", "kind", "channel", "counterparty"),
+    "balances": ("account_id", "month", "balance"),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step on one bank: seconds, peak memory (MB), and the least seconds it could take."""
+
+    rows: int
+    name: str
+    seconds: float
+    peak: float
+    least: float = math.nan
+    stopped: str = ""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the engine may take (MB), what all processes may (MB), and for how long a step."""
+
+    engine_mb: int
+    most_mb: int
+    minutes: float
+
+
+def make_project(folder: Path, accounts: int) -> Path:
+    """Make the project of one bank, without its files."""
+    root = folder / str(accounts)
+    (root / "params").mkdir(parents=True, exist_ok=True)
+    for name in ("Snakefile", "notebooks"):
+        link = root / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(ROOT / name)
+    shutil.copy(ROOT / "params" / f"{CLIENT}.yaml", root / "params")
+    return root
+
+
+def simulate(root: Path, accounts: int) -> Watched | None:
+    """Simulate the bank where that was not done yet, and return what it took."""
+    raw = Paths(root, CLIENT).raw
+    if raw.is_dir():
+        return None
+    tell(f"simulating {accounts:,} accounts")
+    wanted = ("simulate", "bank", "--accounts", str(accounts), "--folder", str(raw))
+    return watch([sys.executable, "-m", "customerlab.cli", *wanted], minutes=120)
+
+
+def run_notebook(root: Path, name: str, limits: Limits) -> Watched:
+    """Run one notebook as `customerlab run` does, alone."""
+    tell(f"{root.name} accounts: {name}")
+    share = ("--threads", str(THREADS), "--memory", str(limits.engine_mb))
+    job = [sys.executable, "-m", "customerlab.job", f"params/{CLIENT}.yaml", name, *share]
+    return watch(job, minutes=limits.minutes, most_mb=limits.most_mb, folder=root)
+
+
+def measure_bank(root: Path, accounts: int, limits: Limits) -> list[Step]:
+    """Simulate one bank, run all its notebooks, and return what each step took."""
+    simulated = simulate(root, accounts)
+    paths, params = Paths(root, CLIENT), load_params(root / "params" / f"{CLIENT}.yaml")
+    steps: list[Step] = []
+    for notebook in plan.planned(params):
+        ran = run_notebook(root, notebook.name, limits)
+        rows = count_rows(paths.parsed("_").parent)
+        least = math.nan if ran.stopped else least_seconds(notebook, paths, limits)
+        steps.append(Step(rows, notebook.name, ran.seconds, ran.peak, least, ran.stopped))
+        if ran.stopped:
+            break
+    if simulated is not None:
+        made = Step(rows, "simulate", simulated.seconds, simulated.peak)
+        steps.insert(0, made)
+    return steps
+
+
+def count_rows(folder: Path) -> int:
+    """Return how many rows the Parquet files of a folder have."""
+    return sum(pq.read_metadata(path).num_rows for path in folder.glob("*.parquet"))
+
+
+def least_seconds(notebook: plan.Notebook, paths: Paths, limits: Limits) -> float:
+    """Return what it takes to read once what the notebook looks at, and to write what it leaves."""
+    first = notebook.name == plan.NOTEBOOKS[0].name
+    places = sorted((paths.parsed("_") if first else paths.clean("_")).parent.glob("*.parquet"))
+    left = [paths.customers] if "customers" in notebook.leaves else []
+    left += [paths.scores(notebook.section)] if "scores" in notebook.leaves else []
+    left = sorted(paths.clean("_").parent.glob("*.parquet")) if first else left
+    spill = paths.data / ".engine" / "least"
+    began = time.perf_counter()
+    settings = {"threads": THREADS, "memory_limit": f"{limits.engine_mb}MB"}
+    with duckdb.connect(config={**settings, "temp_directory": str(spill)}) as engine:
+        for place in places:
+            looked_at = LOOKED_AT.get(place.stem) if not first else None
+            columns = looked_at or pq.read_schema(place).names
+            seen = ", ".join(f'bit_xor(hash("{name}"))' for name in columns)
+            engine.execute(f"SELECT {seen} FROM '{place}'").fetchall()
+        for number, place in enumerate(left):
+            out = spill.with_name(f"least_{number}.parquet")
+            key = pq.read_schema(place).names[0]
+            engine.execute(f"COPY (FROM '{place}' ORDER BY \"{key}\") TO '{out}'")
+            out.unlink()
+    return time.perf_counter() - began
+
+
+def show_steps(banks: dict[int, list[Step]]) -> None:
+    """Print what every step took on every bank, as a Markdown table."""
+    print("| step | accounts | rows | seconds | rows a second | GB | times the least | growth |")
+    print("|---|--:|--:|--:|--:|--:|--:|--:|")
+    before: dict[str, Step] = {}
+    for accounts, steps in banks.items():
+        for step in [*steps, _whole(steps)]:
+            earlier = before.get(step.name)
+            growth = "" if earlier is None else f"{_slope(earlier, step):.2f}"
+            before[step.name] = step
+            times = "" if math.isnan(step.least) else f"{step.seconds / step.least:.1f}"
+            seconds = step.stopped or f"{step.seconds:,.0f}"
+            speed, memory = f"{step.rows / step.seconds:,.0f}", f"{step.peak / 1000:.1f}"
+            cells = (step.name, f"{accounts:,}", f"{step.rows:,}", seconds, speed, memory)
+            print("|", " | ".join([*cells, times, growth]), "|", flush=True)
+
+
+def _whole(steps: Sequence[Step]) -> Step:
+    """Return all notebooks together."""
+    ran = [step for step in steps if step.name != "simulate"]
+    return Step(
+        ran[-1].rows,
+        "all notebooks",
+        sum(step.seconds for step in ran),
+        max(step.peak for step in ran),
+        stopped=ran[-1].stopped,
+    )
+
+
+def _slope(one: Step, other: Step) -> float:
+    return math.log(other.seconds / one.seconds) / math.log(other.rows / one.rows)
+
+
+def slowest_cells(root: Path) -> pd.DataFrame:
+    """Return ``seconds``, ``notebook`` and ``cell`` (heading, first line) of the slowest cells."""
+    rows = []
+    for path in sorted(Paths(root, CLIENT).executed("_").parent.glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        for index, cell in enumerate(notebook.cells):
+            took = cell.metadata.get("papermill", {}).get("duration")
+            if cell.cell_type != "code" or took is None:
+                continue
+            first = next((line for line in cell.source.splitlines() if line.strip()), "")
+            heading = place(notebook, index)[2]
+            rows.append((took, path.stem, f"{heading[:36]}: {first[:60]}"))
+    cells = pd.DataFrame(rows, columns=["seconds", "notebook", "cell"])
+    return cells.nlargest(SLOWEST, "seconds")
+
+
+def main() -> int:
+    """Make the banks, run their notebooks, print what it took; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    sizes = [35_000, 350_000, 3_500_000]
+    parser.add_argument("--accounts", type=int, nargs="+", default=sizes, metavar="N")
+    parser.add_argument("--folder", type=Path, help="kept; left out, a temporary one")
+    parser.add_argument("--engine", type=int, default=4_000, metavar="MB")
+    parser.add_argument("--most", type=int, default=8_000, metavar="MB")
+    parser.add_argument("--minutes", type=float, default=120, help="of one step, at most")
+    options = parser.parse_args()
+    limits = Limits(options.engine, options.most, options.minutes)
+    banks: dict[int, list[Step]] = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = (options.folder or Path(temporary)).resolve()
+        print(f"{processors()} processors, {memory_mb():,} MB of memory; {limits}\n", flush=True)
+        for accounts in sorted(options.accounts):
+            root = make_project(folder, accounts)
+            banks[accounts] = measure_bank(root, accounts, limits)
+        show_steps(banks)
+        print(f"\nThe slowest cells of {accounts:,} accounts:")
+        print(slowest_cells(root).to_string(index=False, float_format="%.1f"))
+    return int(any(step.stopped for steps in banks.values() for step in steps))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
