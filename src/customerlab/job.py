@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +21,8 @@ from customerlab.locks import a_notebook, when_run_ends
 from customerlab.messages import Words, say
 from customerlab.params import Params, load_params
 from customerlab.paths import Paths, project_root
+
+_DISK_FULL = "the disk is full. What is whole stays; make room and call again to go on."
 
 
 class NotebookFailed(Exception):
@@ -60,7 +64,7 @@ def run_notebook(
         When the parameters are wrong or the notebook lacks a source.
     NotebookFailed
         When a cell raised, or none wrote a file that the plan promises to others; what ran is
-        kept as ``<notebook>.failed.ipynb``.
+        kept as ``<notebook>.failed.ipynb``. When the disk is full, and then nothing is kept.
     """
     root = root or project_root()
     params = load_params(params_path)
@@ -79,9 +83,16 @@ def run_notebook(
             _execute(notebook, parameters, paths, lock)
             _see_all_written(notebook, params, paths)
             return _publish(notebook, params, paths)
-        except Exception:
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                _running(notebook, paths).unlink(missing_ok=True)  # it is not whole
+                why = f"{paths.client}: {notebook.name} stopped: {_DISK_FULL}"
+                raise NotebookFailed(why) from error
             _keep_as_failed(notebook, paths)
             raise
+        finally:
+            # what the engine had spilled is left behind where its process died
+            shutil.rmtree(paths.scratch(notebook.name), ignore_errors=True)
 
 
 def unpublish(notebook: plan.Notebook, params: Params, paths: Paths) -> None:
@@ -157,16 +168,24 @@ def _explained(notebook: plan.Notebook, error: Any, paths: Paths) -> str:
         if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])
     ]
     number, count, heading = place(executed, error.cell_index)
-    if isinstance(error, KernelDied):
-        why = "the kernel died; most often there was not enough memory (engine: memory_limit)"
-    elif error.ename == CustomerlabError.__name__:
-        why = error.evalue
-    else:
-        why = f"{error.ename}: {error.evalue}"
+    why = "the kernel died; most often there was not enough memory (engine: memory_limit)"
+    if not isinstance(error, KernelDied):
+        why = _why(error.ename, error.evalue)
     return (
         f'{paths.client}: {notebook.name} stopped under "{heading}", cell {number} of {count}: '
         f"{why}\n  the notebook up to there: {paths.failed(notebook.name).relative_to(paths.root)}"
     )
+
+
+def _why(name: str, text: str) -> str:
+    """Say why a cell stopped; where a machine was too small, which one thing to change."""
+    # the engine says which limit it ran into, and then how to set it in its own language
+    if "No space left on device" in text or "max_temp_directory_size" in text:
+        return _DISK_FULL
+    if name in {"OutOfMemoryException", "MemoryError"}:
+        first = text.partition("\n")[0]
+        return f"not enough memory; give more, or use fewer threads (engine: memory_limit): {first}"
+    return text if name == CustomerlabError.__name__ else f"{name}: {text}"
 
 
 def _see_all_written(notebook: plan.Notebook, params: Params, paths: Paths) -> None:

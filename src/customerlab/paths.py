@@ -63,6 +63,10 @@ class Paths:
         """Folder where the client's own files lie, if nothing else is said."""
         return self.data / "raw"
 
+    def scratch(self, notebook: str) -> Path:
+        """Return the folder of what a notebook's engine spills; it goes when the notebook ends."""
+        return self.data / ".engine" / notebook
+
     def parsed(self, table: str) -> Path:
         """Return the place of a source as it came, as Parquet of texts."""
         return self.data / "parsed" / f"{table}.parquet"
