@@ -72,7 +72,8 @@ def run_notebook(
         for one in (notebook, *plan.dependents(notebook)):
             unpublish(one, params, paths)
         parameters = plan.parameters(notebook, params)
-        if "engine" in parameters:
+        # a cluster is no part of this machine, which those side by side share
+        if "engine" in parameters and not params.engine.on_cluster:
             parameters["engine"] = _engine(parameters["engine"], threads, memory_mb)
         try:
             _execute(notebook, parameters, paths, lock)
