@@ -12,6 +12,7 @@ from typing import Any
 
 import ibis
 import ibis.expr.operations as ops
+import ibis.expr.schema as sch
 import ibis.expr.types as ir
 import pyarrow.parquet as pq
 from ibis.backends.pyspark import Backend
@@ -49,6 +50,12 @@ class Spark(Backend):
     """
 
     scratch: Path
+
+    def get_schema(self, table_name: str, **kwargs: Any) -> sch.Schema:
+        """Return the columns of a table; a time has the microseconds that DuckDB's has."""
+        kinds = super().get_schema(table_name, **kwargs)
+        micros = {name: kind.copy(scale=6) for name, kind in kinds.items() if kind.is_timestamp()}
+        return sch.schema({**kinds, **micros})
 
     def _register_in_memory_table(self, op: ops.InMemoryTable) -> None:
         # as Arrow: by way of pandas, a null among decimals is an error
