@@ -7,7 +7,7 @@ SIMULATED := data/demo_bank/.simulated
 CODE := src tests benchmarks notebooks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab lint bench lock clean
+.PHONY: help demo test spark lab lint bench lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ demo: $(SIMULATED) $(INSTALLED) ## Simulate a bank and make its report
 test: $(INSTALLED) ## Run the tests
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
+# 430 MB that only those need whose data outgrow one machine; it also asks for Java 17 or newer
+spark: $(INSTALLED) ## Install Spark beside the rest
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.lock
+
 lab: $(INSTALLED) ## Open the notebooks in JupyterLab
 	JUPYTER_PREFER_ENV_PATH=1 $(BIN)/jupyter lab \
 	  --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
@@ -46,10 +50,14 @@ lint: $(INSTALLED) ## Check the style of code and notebooks, and that notebooks 
 bench: $(INSTALLED) ## Run the benchmarks, which take long
 	@for file in $(wildcard benchmarks/*.py); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
-lock: $(INSTALLED) ## Write requirements.lock anew from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra examples --extra uplift \
-	  --universal --python-version 3.11 --generate-hashes --quiet \
-	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o requirements.lock
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet \
+  --no-emit-index-url --no-emit-find-links --no-annotate --no-header
+EXTRA := import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+  print(*project["optional-dependencies"]["spark"], sep="\n")
+
+lock: $(INSTALLED) ## Write the locks anew from pyproject.toml; the second is what `make spark` adds
+	$(COMPILE) pyproject.toml --extra dev --extra examples --extra uplift -o requirements.lock
+	$(BIN)/python -c '$(EXTRA)' | $(COMPILE) -c requirements.lock -o requirements-spark.lock -
 
 # .snakemake stays: it knows with which parameters the reports of other clients were made
 clean: ## Remove the environment, caches, the demo bank and its report

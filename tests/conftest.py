@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import gc
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import ibis
 import pandas as pd
 import pytest
+
+from customerlab.params import Engine
+from customerlab.workspace.engine import open_engine
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -25,6 +30,33 @@ def con():
     connection = ibis.duckdb.connect()
     yield connection
     connection.disconnect()
+
+
+#: Little is computed in the tests, and to compile it for that takes Java most of the time.
+QUICK = {
+    "spark.sql.shuffle.partitions": 2,
+    "spark.sql.codegen.wholeStage": False,
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+}
+
+
+def need_spark() -> None:
+    """Skip the test where there is no Spark."""
+    pytest.importorskip("pyspark", reason="no PySpark: `make spark` installs it")
+    if shutil.which("java") is None:
+        pytest.skip("no Java for Spark on this machine")
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ibis.BaseBackend]:
+    """Return Spark with two threads, as a workspace opens it."""
+    need_spark()
+    scratch = tmp_path_factory.mktemp("spark") / "scratch"
+    settings = Engine(backend="pyspark", master="local[2]", spark=QUICK)
+    engine = open_engine(settings, scratch, "tests")
+    yield engine
+    engine.disconnect()
 
 
 @pytest.fixture(scope="session")

@@ -690,16 +690,6 @@ def test_a_wide_table():
 # ---- another engine -----------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def spark():
-    sql = pytest.importorskip("pyspark.sql", reason="the spark extra is not installed")
-    builder = sql.SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
-    builder = builder.config("spark.sql.session.timeZone", "UTC")
-    session = builder.config("spark.sql.shuffle.partitions", "1").getOrCreate()
-    yield ibis.pyspark.connect(session)
-    session.stop()
-
-
 def test_spark_gives_the_same(spark, tmp_path):
     """Equivalence: the same expressions on Spark, row for row and line for line."""
     dates = ["2025-01-31", "2025/1/3", "2025-02-30", "2025-01-31T10:11:12.25", "2025-1-3 9:05", "x"]
@@ -737,7 +727,7 @@ def test_spark_gives_the_same(spark, tmp_path):
         raw.to_parquet(tmp_path / f"{number}.parquet")
         there = spark.read_parquet(tmp_path / f"{number}.parquet", table_name=f"raw_{number}")
         theirs = {
-            name: spark.create_table(f"p_{name}", parent.to_pandas())
+            name: spark.create_table(f"p_{name}", ibis.memtable(parent.to_pandas()), temp=True)
             for name, parent in parents.items()
         }
         ours = mark(table, raw, spec, parents=parents)

@@ -18,14 +18,19 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 LOCK = (ROOT / "requirements.lock").read_text()
-#: One requirement is a line and those that continue it.
-ENTRIES = re.findall(r"^\S.*?(?<!\\)$", LOCK, flags=re.MULTILINE | re.DOTALL)
+#: What `make spark` adds: 434 MB that not everyone needs.
+SPARK_LOCK = (ROOT / "requirements-spark.lock").read_text()
 
 
-def locked() -> dict[str, str]:
+def entries(lock: str) -> list[str]:
+    """Return the requirements of a lock: each is a line and those that continue it."""
+    return re.findall(r"^\S.*?(?<!\\)$", lock, flags=re.MULTILINE | re.DOTALL)
+
+
+def locked(lock: str = LOCK) -> dict[str, str]:
     """Return the exact version of each package that this machine gets."""
     versions = {}
-    for entry in ENTRIES:
+    for entry in entries(lock):
         requirement = Requirement(entry.split("\\")[0].split("--hash")[0].strip())
         if requirement.marker is None or requirement.marker.evaluate(default_environment()):
             (pin,) = requirement.specifier
@@ -49,8 +54,17 @@ def test_locked_version_is_in_the_range(text: str) -> None:
 
 def test_extras_are_those_of_the_design() -> None:
     assert set(EXTRAS) == {"uplift", "spark", "examples", "dev"}
-    # it is fetched by those who need it: 434 MB
     assert "pyspark" not in locked()
+
+
+def test_the_lock_of_spark_adds_to_the_first_and_changes_nothing() -> None:
+    (text,) = EXTRAS["spark"]
+    requirement, added = Requirement(text), locked(SPARK_LOCK)
+    assert requirement.specifier.contains(added[requirement.name]), "make lock"
+    assert added.keys() == {"pyspark", "py4j"}
+    assert added.keys().isdisjoint(locked())
+    # all that PySpark needs for tables is in the first
+    assert {"pandas", "pyarrow", "numpy"} <= locked().keys()
 
 
 def test_lock_builds_the_package_without_an_index() -> None:
@@ -60,10 +74,12 @@ def test_lock_builds_the_package_without_an_index() -> None:
         assert requirement.specifier.contains(locked()[canonicalize_name(requirement.name)])
 
 
-def test_every_entry_is_hashed_and_none_names_an_index() -> None:
-    assert len(ENTRIES) > 100
-    assert [entry for entry in ENTRIES if "--hash=sha256:" not in entry] == []
-    assert not re.search(r"://|--(extra-)?index-url|--find-links|^-[if] ", LOCK, re.MULTILINE)
+@pytest.mark.parametrize(("lock", "least"), [(LOCK, 100), (SPARK_LOCK, 2)])
+def test_every_entry_is_hashed_and_none_names_an_index(lock: str, least: int) -> None:
+    found = entries(lock)
+    assert len(found) >= least
+    assert [entry for entry in found if "--hash=sha256:" not in entry] == []
+    assert not re.search(r"://|--(extra-)?index-url|--find-links|^-[if] ", lock, re.MULTILINE)
 
 
 def test_conda_installs_the_same_lock() -> None:
@@ -84,8 +100,11 @@ def test_python_ranges_agree() -> None:
 
 
 def test_make_lock_covers_what_the_tests_hold_together() -> None:
-    recipe = (ROOT / "Makefile").read_text().split("\nlock:")[1]
+    makefile = (ROOT / "Makefile").read_text()
+    recipe = makefile.split("\nlock:")[1]
     assert re.findall(r"--extra (\w+)", recipe) == ["dev", "examples", "uplift"]
+    assert '["optional-dependencies"]["spark"]' in makefile.split("\nEXTRA :=")[1]
+    assert "$(EXTRA)" in recipe
 
 
 def test_second_call_of_make_installs_nothing(tmp_path: Path) -> None:

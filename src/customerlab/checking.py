@@ -22,7 +22,7 @@ from customerlab.customers import build_customers
 from customerlab.drivers import observe_answers
 from customerlab.layers import define_layers
 from customerlab.messages import ENGLISH
-from customerlab.params import Params, Source, load_params
+from customerlab.params import Engine, Params, Source, load_params
 from customerlab.paths import Paths
 from customerlab.response import check_contacts
 from customerlab.sources import resolve_files
@@ -32,6 +32,7 @@ from customerlab.sources.parquet import ParquetFiles
 from customerlab.uplift import check_trials
 from customerlab.validity import own_rules
 from customerlab.workspace import Lab
+from customerlab.workspace.engine import see_spark
 from customerlab.workspace.intake import clean_sources, parse_sources
 
 #: What holds where a section leaves something out and there is no plain default to show.
@@ -107,7 +108,11 @@ def _try_sources(params: Params, root: Path, where: str) -> list[SourceShape]:
                 update={"path": [str(stand_in)], "encoding": "utf-8", "delimiter": ","}
             )
         there = Paths(folder, params.client)
-        lab = Lab("01_data_cleaning", params.model_copy(update={"sources": empty}), there)
+        if params.engine.backend == "pyspark":
+            see_spark(params.engine)
+        # without rows nothing is to be computed, and Spark takes long to begin
+        here = {"sources": empty, "engine": Engine()}
+        lab = Lab("01_data_cleaning", params.model_copy(update=here), there)
         parse_sources(lab.params, there)
         clean_sources(lab.params, there, lab.engine, where=where)
         _try_sections(lab, where)

@@ -77,7 +77,8 @@ def run_notebook(
         for one in (notebook, *plan.dependents(notebook)):
             unpublish(one, params, paths)
         parameters = plan.parameters(notebook, params)
-        if "engine" in parameters:
+        # a cluster is no part of this machine, which those side by side share
+        if "engine" in parameters and not params.engine.on_cluster:
             parameters["engine"] = _engine(parameters["engine"], threads, memory_mb)
         try:
             _execute(notebook, parameters, paths, lock)
@@ -91,8 +92,10 @@ def run_notebook(
             _keep_as_failed(notebook, paths)
             raise
         finally:
-            # what the engine had spilled is left behind where its process died
-            shutil.rmtree(paths.scratch(notebook.name), ignore_errors=True)
+            # an engine whose process died leaves behind what it had spilled; its words may stay
+            scratch = paths.scratch(notebook.name)
+            for folder in scratch.parent.glob(f"{scratch.name}*/"):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def unpublish(notebook: plan.Notebook, params: Params, paths: Paths) -> None:

@@ -32,11 +32,22 @@ def _day(value: Any) -> Any:
 class Engine(Section):
     """What computes."""
 
-    backend: Literal["duckdb"] = "duckdb"
+    backend: Literal["duckdb", "pyspark"] = "duckdb"
     threads: int | None = Field(None, ge=1)
     memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?(MB|GB|MiB|GiB)$")] | None = Field(
         None, description="For instance 4GB; the engine spills to disk beyond it."
     )
+    master: Annotated[
+        str, Field(pattern=r"^(local(\[(\d+|\*)\])?|spark://[^\s/]+:\d+|yarn|k8s://\S+)$")
+    ] = Field("local[*]", description="Where Spark computes: this machine, or a cluster.")
+    spark: dict[Annotated[str, Field(pattern=r"^spark\.\S+$")], str | int | float | bool] = Field(
+        {}, description="Settings of Spark: {spark.executor.cores: 4}."
+    )
+
+    @property
+    def on_cluster(self) -> bool:
+        """Whether others than this machine compute."""
+        return self.backend == "pyspark" and not self.master.startswith("local")
 
 
 class Privacy(Section):

@@ -30,6 +30,7 @@ _PATTERNS = {
     "client": "letters, digits, - and _ only (it names folders)",
     "currency": "three capital letters such as CNY",
     "memory_limit": "a size such as 4GB",
+    "master": "local[*], local[4], spark://host:7077, yarn or k8s://...",
 }
 #: Endings of the keys that take a share of a whole.
 _SHARES = ("back_at_most", "lost_at_most", "removed_at_least", "_share")
@@ -51,6 +52,8 @@ def problem(error: Any, node: yaml.Node | None) -> tuple[tuple[Any, ...], str]:
         hint = nearest(str(value), options.replace(" or ", ", ").split(", "))
         return loc, f"expected {options}, found {shown(value)}{hint}{_trap(value, node, loc)}"
     if kind == "string_pattern_mismatch":
+        if loc[:2] == ("engine", "spark"):
+            return loc, "expected a setting of Spark, whose name begins with spark."
         expected = _PATTERNS.get(name, "letters, digits and _ only, not beginning with a digit")
         return loc, f"expected {expected}, found {shown(value)}"
     if kind == "string_too_short":
@@ -174,6 +177,10 @@ def refuse_odd_keys(node: yaml.Node | None, where: str) -> None:
 
 def cross_checks(params: Params) -> Iterator[tuple[tuple[Any, ...], str]]:
     """Find what is wrong between keys that are each right alone."""
+    if params.engine.backend != "pyspark":
+        given = params.engine.model_dump(exclude_defaults=True)
+        for key in sorted({"master", "spark"} & given.keys()):
+            yield ("engine", key), "this is for Spark: add `backend: pyspark`, or leave it out"
     tables = [name for name, source in params.sources.items() if not source.lookup_only]
     for name, source in params.sources.items():
         place: tuple[Any, ...] = ("sources", name)

@@ -127,7 +127,7 @@ def channels_compared(
     used = moved.group_by(
         whose="customer_id", level="channel", used=month_index(moved.occurred_at.date())
     ).aggregate(times=moved.count())
-    used = used.mutate(ahead=ibis.range(1, CHANNEL_MONTHS + 1).unnest().cast("int64"))
+    used = used.mutate(ahead=ibis.range(1, CHANNEL_MONTHS + 1).cast("array<int64>").unnest())
     each = used.group_by("whose", "level", then=used.used + used.ahead)
     each = each.aggregate(times=used.times.sum())
     order = ibis.window(group_by=["whose", "then"], order_by=[each.times.desc(), each.level])

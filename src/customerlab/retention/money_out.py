@@ -137,7 +137,7 @@ def where_money_went(
         **{way: out[way].cast("string").fill_null(UNKNOWN) for way in ways},
     )
     index = left.filter(left.month_index.isin(months_used))
-    index = index.mutate(back=ibis.range(0, months).unnest().cast("int64"))
+    index = index.mutate(back=ibis.range(0, months).cast("array<int64>").unnest())
     index = index.mutate(then=index.month_index - index.back)
     spent = index.join(out, [("customer_id", "whose"), "then"])
     if "counterparty" in ways:

@@ -239,7 +239,7 @@ def _alike(
 
 def _summed(matched: ir.Table, assets: ir.Table, months: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Add up the weighted assets by month and group of customers, and count the own shares."""
-    long = matched.mutate(months_before=ibis.range(0, months + 1).unnest().cast("int64"))
+    long = matched.mutate(months_before=ibis.range(0, months + 1).cast("array<int64>").unnest())
     long = long.mutate(then=long.month_index - long.months_before)
     held = assets.select(whose="customer_id", then="month_index", held="assets")
     long = long.join(held, [("customer_id", "whose"), "then"])

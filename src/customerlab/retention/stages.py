@@ -163,7 +163,7 @@ def _closing(accounts: ir.Table) -> ir.Table:
     ]
     steps = ibis.union(*parts)
     steps = steps.filter(steps["at"].notnull())
-    steps = steps.mutate(ahead=ibis.range(1, CLOSING_MONTHS + 1).unnest().cast("int64"))
+    steps = steps.mutate(ahead=ibis.range(1, CLOSING_MONTHS + 1).cast("array<int64>").unnest())
     return steps.group_by("whose", then=steps["at"] + steps.ahead).aggregate(net=steps.step.sum())
 
 

@@ -4,7 +4,8 @@ The only place that knows what lies under ``data/`` and ``reports/``. Everything
 temporary name first and renamed when whole, so that a killed run leaves nothing half-written.
 """
 
-from customerlab.workspace.lab import Lab, open_workspace
+from customerlab.workspace.lab import Lab
+from customerlab.workspace.opening import open_workspace
 from customerlab.workspace.overview import Summary, open_summary
 
 __all__ = ["Lab", "Summary", "open_summary", "open_workspace"]

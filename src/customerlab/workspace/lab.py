@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import gc
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import cached_property
 from numbers import Integral
@@ -27,10 +26,11 @@ from customerlab.findings import Check, Finding, apply_checks, tabulate_checks
 from customerlab.headings import COLUMNS
 from customerlab.layers import Layers
 from customerlab.messages import Message, Words, say
-from customerlab.params import Params, check_params, load_params
-from customerlab.paths import Paths, project_root
+from customerlab.params import Params
+from customerlab.paths import Paths
 from customerlab.privacy import mask_counts, refuse_personal_columns
 from customerlab.proposals import Proposals
+from customerlab.workspace.engine import open_engine
 from customerlab.workspace.intake import clean_sources, parse_sources
 
 if TYPE_CHECKING:
@@ -38,60 +38,6 @@ if TYPE_CHECKING:
 
 #: Decimal places of numbers in tables and findings: sums of doubles differ beyond them.
 PLACES = 6
-
-
-def open_workspace(notebook: str, *, root: Path | None = None, **parameters: Any) -> Lab:
-    """Open the workspace of one notebook.
-
-    Parameters
-    ----------
-    notebook : str
-        The notebook's own name, for instance ``04_churn_timing``.
-    root : Path, optional
-        The project's root; found from the current folder when left out.
-    **parameters
-        The values of the notebook's parameters cell: ``client`` and ``snapshot``, and whichever
-        other top-level keys of a parameter file the notebook uses. A section left empty is the
-        one of ``params/<client>.yaml``, where there is such a file.
-
-    Returns
-    -------
-    Lab
-
-    Raises
-    ------
-    CustomerlabError
-        When a parameter is wrong.
-    """
-    return Lab(notebook, *prepare(notebook, root=root, **parameters))
-
-
-def prepare(notebook: str, *, root: Path | None = None, **parameters: Any) -> tuple[Params, Paths]:
-    """Check a notebook's parameters and find the places of its client.
-
-    A section that is left empty is the one of ``params/<client>.yaml``, where there is such a
-    file: in JupyterLab it is enough to name the client.
-    """
-    root = root or project_root()
-    given = {key: value for key, value in parameters.items() if value is not None}
-    where = f"parameters of {notebook}"
-    client = check_params(given, where).client
-    file = root / "params" / f"{client}.yaml"
-    if file.is_file():
-        own = load_params(file)
-        for key in _sections(given):
-            section = getattr(own, key)
-            given[key] = (
-                section.model_dump(by_alias=True)
-                if key != "sources"
-                else {name: source.model_dump(by_alias=True) for name, source in section.items()}
-            )
-    return check_params(given, where), Paths(root, client)
-
-
-def _sections(given: Mapping[str, Any]) -> list[str]:
-    """Return the sections that are left empty."""
-    return [key for key, value in given.items() if isinstance(value, Mapping) and not value]
 
 
 class Lab:
@@ -125,22 +71,10 @@ class Lab:
 
     @cached_property
     def engine(self) -> ibis.BaseBackend:
-        """The engine, in memory, with the threads and memory that the parameters allow."""
-        spill = self.paths.data / ".engine" / self.notebook
-        spill.parent.mkdir(parents=True, exist_ok=True)  # DuckDB makes only the last folder
-        settings: dict[str, Any] = {"temp_directory": str(spill)}
-        if self.params.engine.threads:
-            settings["threads"] = self.params.engine.threads
-        if self.params.engine.memory_limit:
-            settings["memory_limit"] = self.params.engine.memory_limit
-        # fused, a value used ten times would be worked out ten times: three times the time here
-        ibis.options.sql.fuse_selects = False
-        # expressions are many small objects that live on: looked through for cycles every 700,
-        # they cost a tenth of the time of a small client
-        gc.set_threshold(50_000)
-        engine = ibis.duckdb.connect(**settings)
-        engine.raw_sql("SET TimeZone = 'UTC'")  # a time with a zone means the same everywhere
-        return engine
+        """The engine, with the threads and memory that the parameters allow."""
+        scratch = self.paths.scratch(self.notebook)
+        name = f"customerlab {self.params.client} {self.notebook}"
+        return open_engine(self.params.engine, scratch, name)
 
     @cached_property
     def rng(self) -> np.random.Generator:

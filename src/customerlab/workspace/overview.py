@@ -16,7 +16,8 @@ from customerlab.files import write_text
 from customerlab.findings import Finding
 from customerlab.messages import Message, Words, say
 from customerlab.paths import Paths
-from customerlab.workspace.lab import Lab, prepare
+from customerlab.workspace.lab import Lab
+from customerlab.workspace.opening import prepare
 
 if TYPE_CHECKING:
     from customerlab.plots import Chart  # brings matplotlib, which not every notebook draws with

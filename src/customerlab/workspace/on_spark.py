@@ -1,0 +1,104 @@
+"""Spark as an Ibis backend that reads and writes as DuckDB does. Imported where it is asked for."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+from pathlib import Path
+from typing import Any
+
+import ibis
+import ibis.expr.operations as ops
+import ibis.expr.schema as sch
+import ibis.expr.types as ir
+import pyarrow.parquet as pq
+from ibis.backends.pyspark import Backend
+from ibis.backends.pyspark.datatypes import PySparkSchema
+
+from customerlab.params import Engine
+from customerlab.workspace.cluster import Cluster, start_spark
+
+#: Rows of a row group, as DuckDB writes them.
+_ROWS = 122_880
+
+
+class Spark(Backend):
+    """Ibis' backend, with temporary tables, and Parquet as one sorted file.
+
+    The folder of the project is on a file system that every worker sees.
+
+    Attributes
+    ----------
+    scratch : Path
+        Folder of temporary tables.
+    cluster : Cluster
+        What runs it.
+    """
+
+    scratch: Path
+    cluster: Cluster
+
+    def get_schema(self, table_name: str, **kwargs: Any) -> sch.Schema:
+        """Return the columns of a table; a time has the microseconds that DuckDB's has."""
+        kinds = super().get_schema(table_name, **kwargs)
+        micros = {name: kind.copy(scale=6) for name, kind in kinds.items() if kind.is_timestamp()}
+        return sch.schema({**kinds, **micros})
+
+    def _register_in_memory_table(self, op: ops.InMemoryTable) -> None:
+        # as Arrow: by way of pandas, a null among decimals is an error
+        rows = op.data.to_pyarrow(op.schema)
+        frame = self._session.createDataFrame(rows, schema=PySparkSchema.from_ibis(op.schema))
+        frame.createOrReplaceTempView(op.name)
+
+    def read_parquet(
+        self, path: str | Path, /, *, table_name: str | None = None, **kwargs: Any
+    ) -> ir.Table:
+        """Return a Parquet file as a table."""
+        return super().read_parquet(Path(path).resolve(), table_name=table_name, **kwargs)
+
+    def execute(self, expr: ir.Expr, /, **kwargs: Any) -> Any:
+        """Work an expression out."""
+        with self.cluster.in_one_line():
+            return super().execute(expr, **kwargs)
+
+    def create_table(
+        self, name: str, /, obj: Any = None, *, temp: bool = False, **kwargs: Any
+    ) -> ir.Table:
+        """Create a table; a temporary one lies under `scratch` and is worked out now.
+
+        As files, not in the memory of the workers: one that is lost takes nothing along.
+        """
+        if not temp:
+            return super().create_table(name, obj, **kwargs)
+        folder = self.scratch / name
+        with self.cluster.in_one_line():
+            super().to_parquet(obj, folder.as_uri())
+        return self.read_parquet(folder, table_name=name)
+
+    def to_parquet(self, expr: ir.Table, /, path: str | Path, **kwargs: Any) -> None:
+        """Write a table as one file: Spark's parts, one after the other."""
+        path = Path(path).resolve()
+        parts = path.with_name(f"{path.name}.parts")
+        shutil.rmtree(parts, ignore_errors=True)  # of a run that was killed
+        with self.cluster.in_one_line():
+            super().to_parquet(expr, parts.as_uri(), **kwargs)
+        schema = expr.schema().to_pyarrow()
+        with pq.ParquetWriter(path, schema) as whole:
+            for part in sorted(parts.glob("part-*.parquet")):
+                with pq.ParquetFile(part) as file:
+                    for batch in file.iter_batches(batch_size=_ROWS):
+                        whole.write_batch(batch.cast(schema))
+        shutil.rmtree(parts)
+
+
+def open_spark(settings: Engine, scratch: Path, name: str) -> Spark:
+    """Start Spark, or join its cluster; see :func:`customerlab.workspace.engine.open_engine`."""
+    scratch = scratch.resolve()
+    cluster = start_spark(settings, scratch, name)
+    shutil.rmtree(scratch, ignore_errors=True)  # of an earlier run that was killed
+    scratch.mkdir(parents=True)
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    ibis.pyspark  # noqa: B018  registers the options of the backend
+    engine = Spark().connect(cluster.session)
+    engine.scratch, engine.cluster = scratch, cluster
+    return engine

@@ -1,0 +1,120 @@
+"""Spark gives the same as DuckDB, and says what is wrong in a line."""
+
+from __future__ import annotations
+
+import datetime as dt
+import socket
+from decimal import Decimal
+from pathlib import Path
+
+import ibis
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from customerlab.errors import CustomerlabError
+from customerlab.files import write_whole
+from customerlab.params import Engine, check_params
+from customerlab.workspace.engine import see_spark
+
+FIRST = {"client": "acme", "snapshot": "2025-12-31"}
+
+
+def engine(**keys: object) -> Engine:
+    return check_params({**FIRST, "engine": keys}, "acme.yaml").engine
+
+
+def test_what_is_for_spark_alone_asks_for_spark() -> None:
+    for key, value in {"master": "local[2]", "spark": {"spark.executor.cores": 2}}.items():
+        with pytest.raises(CustomerlabError, match=f"engine.{key}: this is for Spark: add `backe"):
+            engine(**{key: value})
+        assert getattr(engine(backend="pyspark", **{key: value}), key) == value
+
+
+@pytest.mark.parametrize("master", ["spark://a:7077,b:7077", "yarn", "k8s://https://a:443"])
+def test_a_cluster_is_no_part_of_this_machine(master: str) -> None:
+    assert engine(backend="pyspark", master=master).on_cluster
+    assert not engine(backend="pyspark").on_cluster
+    assert not engine().on_cluster
+
+
+def test_a_master_or_a_setting_that_is_none_is_refused() -> None:
+    with pytest.raises(CustomerlabError, match=r'expected local\[\*\], .*, found "7077"'):
+        engine(backend="pyspark", master="7077")
+    with pytest.raises(CustomerlabError, match="a setting of Spark, whose name begins with spark"):
+        engine(backend="pyspark", spark={"executor.cores": 2})
+
+
+def test_without_pyspark_or_java_one_line_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = engine(backend="pyspark")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(CustomerlabError, match="which is not installed: call `make spark`"):
+        see_spark(asked)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(CustomerlabError, match=r"Java 17 .*, and JAVA_HOME is .* no bin/java"):
+        see_spark(asked)
+    monkeypatch.delenv("JAVA_HOME")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CustomerlabError, match="Java 17 or newer, and there is none here"):
+        see_spark(asked)
+
+
+def test_a_master_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    monkeypatch.setattr("shutil.which", lambda name: name)
+    with socket.socket() as bound:  # a port that is taken, and at which nobody listens
+        bound.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{bound.getsockname()[1]}"
+        with pytest.raises(CustomerlabError) as caught:
+            see_spark(engine(backend="pyspark", master=f"spark://{address}"))
+        assert str(caught.value) == (
+            f"engine: {{master: spark://{address}}}: no Spark master answers there "
+            f"({address}: Connection refused)"
+        )
+        bound.listen()
+        see_spark(engine(backend="pyspark", master=f"spark://127.0.0.1:1,{address}"))
+
+
+def test_tables_are_written_whole_sorted_and_of_the_same_kinds(
+    spark: ibis.BaseBackend, con: ibis.BaseBackend, tmp_path: Path
+) -> None:
+    """What follows cannot tell by which engine a file was written."""
+    rows = {
+        "key": [f"{i:03}" for i in range(200, 0, -1)],
+        "money": [Decimal(i) / 4 if i % 7 else None for i in range(200)],
+        "when": [dt.datetime(2025, 1, 1, 12, 30, 0, i) for i in range(200)],
+        "day": [dt.date(2025, 1, 1 + i % 31) for i in range(200)],
+        "good": [None if i % 5 == 0 else i % 2 == 0 for i in range(200)],
+        "value": [i / 3 for i in range(200)],
+        "n": [None if i % 3 == 0 else i for i in range(200)],
+    }
+    kinds = dict(key="string", money="decimal(18, 4)", when="timestamp", day="date", good="boolean")
+    table = ibis.memtable(
+        pa.table(rows, schema=ibis.schema({**kinds, "value": "float64", "n": "int64"}).to_pyarrow())
+    )
+    read = []
+    for name, engine in (("ours", con), ("theirs", spark)):
+        file = tmp_path / f"{name}.parquet"
+        engine.to_parquet(table.order_by("key"), file)
+        again = engine.create_table(f"again_{name}", engine.read_parquet(file), temp=True)
+        engine.to_parquet(again.mutate(later=again["when"]).order_by("key"), file)
+        read.append(pq.read_table(file).replace_schema_metadata(None))
+    assert read[0] == read[1]
+    assert read[1]["key"].to_pylist() == sorted(rows["key"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ours.parquet", "theirs.parquet"]
+
+
+def test_a_file_that_cannot_be_written_leaves_what_was_there(
+    spark: ibis.BaseBackend, tmp_path: Path
+) -> None:
+    """Spark stops in the middle of a table: nothing half-written has the final name."""
+    file = tmp_path / "table.parquet"
+    write_whole(file, lambda part: spark.to_parquet(ibis.memtable({"a": ["1"]}), part))
+    broken = ibis.memtable({"a": ["1", "x"]})
+    broken = broken.mutate(a=broken.a.cast("int64"))
+    with pytest.raises(Exception, match="CAST_INVALID_INPUT"):
+        write_whole(file, lambda part: spark.to_parquet(broken, part))
+    assert pq.read_table(file).to_pylist() == [{"a": "1"}]
