@@ -36,7 +36,8 @@ test: $(INSTALLED) ## Run the tests
 
 # 430 MB that only those need whose data outgrow one machine; it also asks for Java 17 or newer
 spark: $(INSTALLED) ## Install Spark beside the rest
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation \
+	  -r requirements-spark.lock
 
 lab: $(INSTALLED) ## Open the notebooks in JupyterLab
 	JUPYTER_PREFER_ENV_PATH=1 $(BIN)/jupyter lab \
