@@ -7,10 +7,10 @@ SIMULATED := data/demo_bank/.simulated
 CODE := src tests benchmarks notebooks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test spark lab lint bench lock clean
+.PHONY: help demo test spark lab lint bench bench-large lock clean
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # exact versions with their hashes; then the package itself, for which nothing is fetched
 $(INSTALLED): requirements.lock pyproject.toml
@@ -36,7 +36,8 @@ test: $(INSTALLED) ## Run the tests
 
 # 430 MB that only those need whose data outgrow one machine; it also asks for Java 17 or newer
 spark: $(INSTALLED) ## Install Spark beside the rest
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation \
+	  -r requirements-spark.lock
 
 lab: $(INSTALLED) ## Open the notebooks in JupyterLab
 	JUPYTER_PREFER_ENV_PATH=1 $(BIN)/jupyter lab \
@@ -48,7 +49,10 @@ lint: $(INSTALLED) ## Check the style of code and notebooks, and that notebooks 
 	$(BIN)/nbstripout --verify --keep-id $(wildcard notebooks/*.ipynb)
 
 bench: $(INSTALLED) ## Run the benchmarks, which take long
-	@for file in $(wildcard benchmarks/*.py); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@for file in $(filter-out benchmarks/large.py,$(wildcard benchmarks/*.py)); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+bench-large: $(INSTALLED) ## Run every notebook on up to 3.5 million accounts, for hours
+	$(BIN)/python benchmarks/large.py
 
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet \
   --no-emit-index-url --no-emit-find-links --no-annotate --no-header

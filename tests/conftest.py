@@ -78,7 +78,7 @@ def telco(shared_data: Path) -> pd.DataFrame:
 #: They run whole reports. Begun last, one core would do them while the other has nothing to do.
 #: The last needs what the first makes, and would wait for it.
 SLOWEST_FIRST = (
-    *("test_demo_bank", "test_real_clients", "test_running", "test_bad_input"),
+    *("test_demo_bank", "test_spark_same", "test_real_clients", "test_running", "test_bad_input"),
     "test_same_again",
 )
 

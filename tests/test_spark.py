@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import socket
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import need_spark
 
 from customerlab.errors import CustomerlabError
 from customerlab.files import write_whole
@@ -118,3 +121,23 @@ def test_a_file_that_cannot_be_written_leaves_what_was_there(
     with pytest.raises(Exception, match="CAST_INVALID_INPUT"):
         write_whole(file, lambda part: spark.to_parquet(broken, part))
     assert pq.read_table(file).to_pylist() == [{"a": "1"}]
+
+
+def test_too_little_memory_is_said_in_a_line(tmp_path: Path) -> None:
+    """In a process of its own: Spark starts once in each."""
+    need_spark()
+    lines = [
+        "from pathlib import Path",
+        "from customerlab.params import Engine",
+        "from customerlab.workspace.engine import open_engine",
+        "settings = Engine(backend='pyspark', master='local[1]', memory_limit='100MB')",
+        "open_engine(settings, Path('scratch'), 'small')",
+    ]
+    command = [sys.executable, "-c", "\n".join(lines)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    *_, last = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert "CustomerlabError: engine: {master: local[1]}: Spark did not start: " in last
+    assert "System memory 100663296 must be at least" in last
+    assert last.endswith(f"; what it said: {tmp_path / 'scratch.spark.log'}")
+    assert [path.name for path in tmp_path.iterdir()] == ["scratch.spark.log"]

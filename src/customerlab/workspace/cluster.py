@@ -104,22 +104,27 @@ def start_spark(settings: Engine, scratch: Path, name: str) -> Cluster:
     session = SparkSession.getActiveSession()
     if session is not None:
         return Cluster(session, settings.master, log)
-    rules = scratch.with_name(f"{scratch.name}.log4j2.properties")
+    rules = scratch / "log4j2.properties"
     rules.write_text(_LOG, encoding="utf-8")
     conf = SparkConf().setAll(_conf(settings, scratch, name, rules).items())
     with log.open("wb") as said:
         try:
             gateway = launch_gateway(conf, {"stdout": said, "stderr": said})
             context = SparkContext(conf=conf, gateway=gateway)
+            if settings.on_cluster:
+                _see_a_worker(context, settings.master)
+            session = SparkSession(context)
+            session.range(1).count()  # reads all settings
         except (PySparkException, Py4JError) as error:
-            why = reason(f"{error}\n{log.read_text(encoding='utf-8', errors='replace')}")
+            told = log.read_text(encoding="utf-8", errors="replace").strip()
+            ended = "JAVA_GATEWAY_EXITED" in str(error) and told
+            why = " ".join(told.splitlines()[-2:]) if ended else reason(str(error))
             raise CustomerlabError(
                 f"engine: {{master: {settings.master}}}: Spark did not start: {why}; what it "
                 f"said: {log}"
             ) from error
-    cluster = Cluster(SparkSession(context), settings.master, log)
+    cluster = Cluster(session, settings.master, log)
     if settings.on_cluster:
-        _see_a_worker(context, settings.master)
         cluster.watch()
     return cluster
 
@@ -132,8 +137,8 @@ def _conf(settings: Engine, scratch: Path, name: str, rules: Path) -> dict[str, 
     conf = {
         "spark.master": master,
         "spark.app.name": name,
-        "spark.local.dir": f"{scratch}.spill",
-        "spark.sql.warehouse.dir": f"{scratch}.tables",
+        "spark.local.dir": str(scratch / "spill"),
+        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
         # what the client says goes into extraJavaOptions, behind it
         "spark.driver.defaultJavaOptions": f"-Dlog4j2.configurationFile={rules.as_uri()}",
         "spark.ui.enabled": "false",
@@ -178,5 +183,5 @@ def _see_a_worker(context: SparkContext, master: str) -> None:
 
 def reason(said: str) -> str:
     """Return the one line that says why, out of Java's hundreds: the innermost cause."""
-    found = re.findall(r"^(?:Caused by: |Exception in thread \S+ )(.+)", said, flags=re.MULTILINE)
-    return found[-1] if found else said.strip().splitlines()[0]
+    causes = re.findall(r"^(?:Caused by)?: (.+)", said, flags=re.MULTILINE)
+    return causes[-1] if causes else said.strip().splitlines()[0]

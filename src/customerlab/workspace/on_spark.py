@@ -94,10 +94,10 @@ class Spark(Backend):
 def open_spark(settings: Engine, scratch: Path, name: str) -> Spark:
     """Start Spark, or join its cluster; see :func:`customerlab.workspace.engine.open_engine`."""
     scratch = scratch.resolve()
-    cluster = start_spark(settings, scratch, name)
     shutil.rmtree(scratch, ignore_errors=True)  # of an earlier run that was killed
     scratch.mkdir(parents=True)
     atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    cluster = start_spark(settings, scratch, name)
     ibis.pyspark  # noqa: B018  registers the options of the backend
     engine = Spark().connect(cluster.session)
     engine.scratch, engine.cluster = scratch, cluster
