@@ -14,7 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import need_spark
+from small_project import make_project
 
+from customerlab.checking import check
 from customerlab.errors import CustomerlabError
 from customerlab.files import write_whole
 from customerlab.params import Engine, check_params
@@ -79,6 +81,17 @@ def test_a_master_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch)
         )
         bound.listen()
         see_spark(engine(backend="pyspark", master=f"spark://127.0.0.1:1,{address}"))
+
+
+def test_check_asks_for_spark_before_a_run_does(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = make_project(tmp_path)
+    text = file.read_text(encoding="utf-8")
+    file.write_text(f"{text}engine: {{backend: pyspark}}\n", encoding="utf-8")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(CustomerlabError, match="which is not installed: call `make spark`"):
+        check(file, tmp_path)
 
 
 def test_tables_are_written_whole_sorted_and_of_the_same_kinds(

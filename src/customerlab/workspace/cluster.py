@@ -26,6 +26,8 @@ _MEGABYTES = {"MB": 1e6, "GB": 1e9, "MiB": 2**20, "GiB": 2**30}
 #: What Spark says goes to a file beside its scratch: none of it belongs on a page.
 _LOG = """\
 rootLogger.level = warn
+logger.plans.name = org.apache.spark.sql.catalyst.util.StringUtils
+logger.plans.level = error
 rootLogger.appenderRef.stderr.ref = stderr
 appender.stderr.type = Console
 appender.stderr.name = stderr
