@@ -667,6 +667,33 @@ def test_a_materialised_table_takes_the_place_of_the_expression():
     assert quarantined(held, raw).to_pyarrow() == quarantined(marked, raw).to_pyarrow()
 
 
+@pytest.mark.parametrize("drop", [False, True])
+def test_rows_held_on_the_way_are_the_same(drop):
+    """Equivalence: intake writes what is read several times, these tests work it out anew."""
+    con = ibis.duckdb.connect()
+    columns = {
+        "transaction_id": ["t1", "t1", "t1", None, None, "t2"],
+        "customer_id": ["c1", "c1", "c1", "c2", "c2", "c3"],
+        "occurred_at": ["2025-01-01"] * 6,
+        "amount": ["1", "1", "2", "3", "3", "x"],
+    }
+    raw = con.create_table("raw", raw_table(columns).to_pyarrow())
+    held: list[ibis.Table] = []
+
+    def keep(rows: ibis.Table) -> ibis.Table:
+        held.append(con.create_table(f"held_{len(held)}", rows))
+        return held[-1]
+
+    lazy = mark("transactions", raw, drop_exact_repeats=drop)
+    kept = mark("transactions", raw, drop_exact_repeats=drop, keep=keep)
+    assert len(held) == 3
+    assert reasons(kept) == reasons(lazy)
+    again, exact = "transaction_id: stands in an earlier row", "exact repeat of an earlier row"
+    unread = "amount: cannot be read as an amount"
+    assert reasons(kept) == [None, exact, again, None, exact if drop else None, unread]
+    pd.testing.assert_frame_equal(ledger(kept), ledger(lazy))
+
+
 def test_an_empty_table():
     marked = mark("transactions", raw_table({name: [] for name in NASTY}))
     book = ledger(marked)

@@ -424,6 +424,25 @@ def test_parquet_keeps_types(folder: Folder) -> None:
     assert parsed.files[0].sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
+def test_parquet_files_of_one_shape(folder: Folder) -> None:
+    """A client's own column may be called as engines call a file's name."""
+    files = [folder.path / f"{name}.parquet" for name in "ab"]
+    pd.DataFrame({"i": [1, 2], "filename": ["x", " "]}).to_parquet(files[0])
+    pd.DataFrame({"i": [3], "filename": ["y"]}).to_parquet(files[1])
+    assert [file.rows for file in folder.parse(*files).files] == [2, 1]
+    assert folder.rows("i, filename, _file, _row") == [
+        (1, "x", "a.parquet", 1),
+        (2, None, "a.parquet", 2),
+        (3, "y", "b.parquet", 1),
+    ]
+
+
+def test_a_column_called_as_the_reader_calls_row_numbers(folder: Folder) -> None:
+    file = folder.path / "x.parquet"
+    pd.DataFrame({"File_Row_Number": [1]}).to_parquet(file)
+    assert "Rename it in the file" in folder.refused(file)
+
+
 def test_parquet_files_of_unlike_types(folder: Folder) -> None:
     files = [folder.path / f"{n}[1].parquet" for n in range(2)]
     pd.DataFrame({"i": [1, 2], "n": [1, 2], "d": ["x", "y"]}).to_parquet(files[0])

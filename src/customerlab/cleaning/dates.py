@@ -47,6 +47,9 @@ _PARTS: dict[str, tuple[str, str]] = {
     "B": ("[A-Za-z]{3,9}",) * 2,
 }
 
+#: The directives that always take the same room, if they are written in full.
+_WIDTHS = {"Y": 4, "y": 2, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2}
+
 
 def check_format(text: str, kind: Kind, where: str) -> None:
     """Refuse a date format that cannot be read or does not name a whole date.
@@ -108,11 +111,34 @@ def read_date(text: ir.StringValue, kind: Kind, formats: Sequence[str] | None) -
 def in_format(text: ir.StringValue, kind: Kind, form: str) -> ir.Value:
     """Return texts written in the one form `form`, null where they are not."""
     pattern, order = _pattern(form)
+    # a text that does not match yields empty parts, and those cast to nothing
+    iso = _iso(lambda name: text.re_extract(pattern, order.index(name) + 1), order, kind)
+    strict, places = _places(form)
+    if strict:  # every part has its full width and its place; taking texts apart is slow
+        fixed = _iso(lambda name: text.substr(*places[name]), order, kind)
+        as_is = form == "%Y-%m-%d" or (form == "%Y-%m-%d %H:%M:%S" and kind == "timestamp")
+        iso = text.re_search(strict).ifelse(text if as_is else fixed, iso)
+    return iso.try_cast(TYPES[kind])
 
-    def part(name: str) -> ir.StringValue:
-        # a text that does not match yields empty parts, and those cast to nothing
-        return text.re_extract(pattern, order.index(name) + 1)
 
+def _places(form: str) -> tuple[str, dict[str, tuple[int, int]]]:
+    """Return a pattern for parts of full width and where each stands; empty where they vary."""
+    pattern, places, start = "", {}, 0
+    for piece in re.findall(r"%.|[^%]", form):
+        if piece[0] != "%" or piece == "%%":
+            pattern += _literal(piece[-1])
+            start += 1
+        elif piece[1] in _WIDTHS:
+            pattern += _PARTS[piece[1]][0] if piece[1] in "YymdH" else "[0-5][0-9]"
+            places[piece[1]] = (start, _WIDTHS[piece[1]])
+            start += _WIDTHS[piece[1]]
+        else:
+            return "", {}
+    return f"^{pattern}$", places
+
+
+def _iso(part: _Part, order: Sequence[str], kind: Kind) -> ir.StringValue:
+    """Return the ISO form put together from its parts."""
     day = part("d") if "d" in order else ibis.literal("01")
     iso = _year(part, order).concat("-", _month(part, order), "-", day)
     if kind == "timestamp" and {"H", "I"} & set(order):
@@ -121,7 +147,7 @@ def in_format(text: ir.StringValue, kind: Kind, form: str) -> ir.Value:
             iso = iso.concat(":", part(name) if name in order else "00")
         if "f" in order:
             iso = iso.concat(".", part("f"))
-    return iso.try_cast(TYPES[kind])
+    return iso
 
 
 def _pattern(form: str) -> tuple[str, list[str]]:
@@ -130,9 +156,7 @@ def _pattern(form: str) -> tuple[str, list[str]]:
     pattern, order = "", []
     for i, piece in enumerate(pieces):
         if piece[0] != "%" or piece == "%%":
-            letter = piece[-1]
-            special = not letter.isalnum()
-            pattern += (f"\\{letter}" if letter in r"\^]" else f"[{letter}]") if special else letter
+            pattern += _literal(piece[-1])
             continue
         # 1/2/2025 may lack zeros; in 20250102 every part needs its full width
         beside = [pieces[j] for j in (i - 1, i + 1) if 0 <= j < len(pieces)]
@@ -140,6 +164,13 @@ def _pattern(form: str) -> tuple[str, list[str]]:
         pattern += f"({_PARTS[piece[1]][0 if full else 1]})"
         order.append(piece[1])
     return f"^{pattern}$", order
+
+
+def _literal(letter: str) -> str:
+    """Return a pattern for one character of a format that stands for itself."""
+    if letter.isalnum():
+        return letter
+    return f"\\{letter}" if letter in r"\^]" else f"[{letter}]"
 
 
 def _year(part: _Part, order: Sequence[str]) -> ir.StringValue:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import ibis
 import ibis.expr.types as ir
@@ -19,10 +19,10 @@ from customerlab.cleaning.reasons import (
     misshapen,
     missing,
     orphans,
-    repeats,
     unreadable,
 )
 from customerlab.cleaning.repair import any_of
+from customerlab.cleaning.repeats import Repeats
 from customerlab.contract import Kind, Table
 from customerlab.messages import say
 from customerlab.params import Rule, Source
@@ -38,6 +38,7 @@ def mark_rows(
     parents: Mapping[str, ir.Table] | None = None,
     lookups: Mapping[str, ir.Table] | None = None,
     drop_exact_repeats: bool = False,
+    keep: Callable[[ir.Table], ir.Table] = lambda rows: rows,
     where: str,
 ) -> Marked:
     """Cast the rows of one source to its canonical table and say what is wrong with each.
@@ -65,6 +66,8 @@ def mark_rows(
         From :func:`lookup_table`.
     drop_exact_repeats : bool
         A row that repeats another exactly is an accident though the table has no key.
+    keep : function of a table
+        Holds rows that are read several times, so that nothing is worked out twice.
     where : str
         The parameter file; begins the messages about it.
 
@@ -92,14 +95,21 @@ def mark_rows(
         ]
     )
     orphans(table, parents or {}, marking)
-    repeats(table, columns, marking, drop_exact_repeats=drop_exact_repeats)
-    rows, reasons, notes = marking.rows, tuple(marking.reasons), tuple(marking.notes)
+    rows, reasons, notes = marking.rows, marking.reasons, tuple(marking.notes)
     held = [(rows[reason.flag], i) for i, reason in enumerate(reasons)]
     first = ibis.cases(*held, else_=ibis.null("int64")) if held else ibis.null("int64")
-    flags = [item.flag for item in (*notes, *reasons)]
-    rows = rows.select(*columns, "_file", "_row", *flags, _reason=first.cast("int64"))
+    names = [*columns, "_file", "_row", *(item.flag for item in (*notes, *reasons))]
+    repeats = Repeats.of(table, columns, drop_exact=drop_exact_repeats)
+    rows = rows.select(*names, _reason=first.cast("int64"), **repeats.prints(marking))
+    rows = keep(rows)
+    if more := repeats.reasons(len(reasons)):
+        few = keep(repeats.alike(rows))
+        found = keep(repeats.found(few, raw, source.null_values))
+        rows = repeats.marked(rows, found, more, len(reasons))
+        reasons = [*reasons, *more]
+        rows = rows.select(*names, *(reason.flag for reason in more), "_reason")
     rows_in = int(raw.count().to_pyarrow().as_py())
-    return Marked(table, rows, tuple(columns), reasons, notes, rows_in)
+    return Marked(table, rows, tuple(columns), tuple(reasons), notes, rows_in)
 
 
 def _columns(table: Table, targets: Sequence[Target]) -> list[str]:

@@ -90,7 +90,8 @@ def read(value: ir.Value, kind: Kind, formats: Sequence[str] | None = None) -> i
         return value if given.is_boolean() else _read_boolean(as_text(value))
     if given.is_string():
         pattern = _INTEGER if kind == "integer" else _NUMBER
-        digits = value.re_search(pattern).ifelse(value.replace(",", ""), ibis.null("string"))
+        digits = value.contains(",").ifelse(value.replace(",", ""), value)
+        digits = value.re_search(pattern).ifelse(digits, ibis.null("string"))
         if kind == "integer":
             # through an exact decimal: engines differ on "12.0" as a whole number
             return digits.try_cast(dt.Decimal(38, 4)).try_cast(dt.int64)

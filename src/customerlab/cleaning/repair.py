@@ -38,9 +38,7 @@ def plain(text: str) -> str:
 
 def _plain(text: ir.StringValue) -> ir.StringValue:
     narrow = text.translate(_WIDE + _ODD_BLANKS, _NARROW + "  ")
-    trimmed = narrow.re_replace(f"^{_EDGE}+|{_EDGE}+$", "")
-    # one search decides for most cells that nothing is to be done; translating is slow
-    return text.re_search(_IS_EITHER).ifelse(trimmed, text)
+    return narrow.re_replace(f"^{_EDGE}+|{_EDGE}+$", "")
 
 
 def data_columns(raw: ir.Table) -> list[str]:
@@ -75,15 +73,18 @@ def repair_text(raw: ir.Table, null_values: Sequence[str]) -> ir.Table:
     """
     names = data_columns(raw)
     texts = [name for name in names if raw[name].type().is_string()]
-    repaired = {f"_text_{i}": _plain(raw[name]) for i, name in enumerate(texts)}
-    both = raw.mutate(**repaired)
-    changed = any_of(both[f"_text_{i}"] != both[name] for i, name in enumerate(texts))
+    # one search decides for most cells that nothing is to be done; translating is slow
+    both = raw.mutate(
+        **{f"_odd_{i}": raw[name].re_search(_IS_EITHER) for i, name in enumerate(texts)}
+    )
+    odd = [both[f"_odd_{i}"] for i in range(len(texts))]
+    changed = any_of(odd)
     # an empty text is no value, unless the parameters name none at all; so the parse has it
     empty = sorted({"", *map(plain, null_values)}) if null_values else []
     cells = {name: both[name] for name in names}
-    for i, name in enumerate(texts):
-        text = both[f"_text_{i}"]
-        cells[name] = text.isin(empty).ifelse(ibis.null("string"), text)
+    for name, is_odd in zip(texts, odd, strict=True):
+        text = is_odd.ifelse(_plain(both[name]), both[name])
+        cells[name] = text.isin(empty).ifelse(ibis.null("string"), text) if empty else text
     no_fields = ibis.null("string")
     return both.select(
         **cells,

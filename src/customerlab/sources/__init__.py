@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -21,9 +21,7 @@ from customerlab.sources.delimited import DelimitedFiles
 from customerlab.sources.files import (
     all_parquet,
     common_columns,
-    copy,
     resolve_files,
-    text_literal,
     unique_names,
 )
 from customerlab.sources.parquet import ParquetFiles
@@ -71,6 +69,7 @@ def parse_source(
     columns_needed: Collection[str] = (),
     where: str,
     con: duckdb.DuckDBPyConnection | None = None,
+    settings: Mapping[str, Any] | None = None,
     scratch: Path,
 ) -> ParsedSource:
     r"""Read `files`, all of one shape, and write them as one Parquet file at `target`.
@@ -107,7 +106,9 @@ def parse_source(
     where : str
         What messages start with, for instance ``sources.customers``.
     con : duckdb connection, optional
-        A fresh one with one thread otherwise, which measured fastest for this.
+        A fresh one otherwise; with one thread for text, which measured fastest for it.
+    settings : mapping of str to value, optional
+        Threads and memory limit of a fresh one for Parquet.
     scratch : Path
         Folder for the transcoded text of one file at a time.
 
@@ -123,24 +124,22 @@ def parse_source(
     scratch.mkdir(parents=True, exist_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    own = duckdb.connect(config={"threads": 1}) if con is None else con.cursor()
+    are_parquet = all_parquet(files, where)
+    if con is not None:
+        own = con.cursor()
+    else:
+        own = duckdb.connect(config=dict(settings or {}) if are_parquet else {"threads": 1})
     try:
-        with tempfile.TemporaryDirectory(dir=scratch) as name:
-            folder = Path(name)
+        with tempfile.TemporaryDirectory(dir=scratch) as folder:
             reader: ParquetFiles | DelimitedFiles
-            if all_parquet(files, where):
+            if are_parquet:
                 reader = ParquetFiles(own, files, where, nulls)
             else:
-                reader = DelimitedFiles(own, files, where, nulls, encoding, delimiter, folder)
+                reader = DelimitedFiles(own, files, where, nulls, encoding, delimiter, Path(folder))
             columns = common_columns(files, reader.headers, columns_needed, where)
-            parts, parsed = [], []
-            for number, shown in enumerate(unique_names(files)):
-                part = partial if len(files) == 1 else folder / f"{number}.parquet"
-                parsed.append(ParsedFile(shown, *reader.write(number, columns, shown, part)))
-                parts.append(part)
-            if len(files) > 1:
-                listed = ", ".join(text_literal(str(part)) for part in parts)
-                copy(own, f"SELECT * FROM read_parquet([{listed}])", partial)
+            names = unique_names(files)
+            written = reader.write(columns, names, partial)
+            parsed = [ParsedFile(name, *file) for name, file in zip(names, written, strict=True)]
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)

@@ -77,9 +77,22 @@ class DelimitedFiles:
             ) from None
 
     def write(
+        self, columns: Sequence[str], names: Sequence[str], target: Path
+    ) -> list[tuple[int, str, int]]:
+        """Write all files as Parquet; return size, SHA-256 and number of records of each."""
+        if len(self.files) == 1:
+            return [self._write(0, columns, names[0], target)]
+        parts = [self.scratch / f"{number}.parquet" for number in range(len(self.files))]
+        written = [
+            self._write(number, columns, names[number], part) for number, part in enumerate(parts)
+        ]
+        listed = ", ".join(text_literal(str(part)) for part in parts)
+        copy(self.con, f"SELECT * FROM read_parquet([{listed}])", target)
+        return written
+
+    def _write(
         self, number: int, columns: Sequence[str], name: str, target: Path
     ) -> tuple[int, str, int]:
-        """Write one file as Parquet; return its size, SHA-256 and number of records."""
         file = self.files[number]
         plain = self.scratch / "text.csv"
         seen = transcode(file, plain, encoding=self.encoding, where=self.where, end=f'\n"{_END}"\n')

@@ -23,7 +23,7 @@ from customerlab.cleaning import (
 )
 from customerlab.contract import TABLES
 from customerlab.files import write_text, write_whole
-from customerlab.params import Params, Source
+from customerlab.params import Engine, Params, Source
 from customerlab.paths import Paths
 from customerlab.sources import parse_source, resolve_files
 
@@ -42,7 +42,7 @@ def parse_sources(params: Params, paths: Paths) -> pd.DataFrame:
     """
     lines = []
     for name, source in params.sources.items():
-        record = _parse_if_changed(name, source, paths)
+        record = _parse_if_changed(name, source, paths, params.engine)
         lines.append(
             {
                 "table": name,
@@ -56,7 +56,7 @@ def parse_sources(params: Params, paths: Paths) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["table", "files", "rows", "columns", "warning"])
 
 
-def _parse_if_changed(name: str, source: Source, paths: Paths) -> dict:
+def _parse_if_changed(name: str, source: Source, paths: Paths, engine: Engine) -> dict:
     where = f"sources.{name}"
     files = resolve_files(source.path, paths.root, paths.raw, name, where)
     target = paths.parsed(name)
@@ -80,6 +80,7 @@ def _parse_if_changed(name: str, source: Source, paths: Paths) -> dict:
         delimiter=source.delimiter,
         null_values=source.null_values,
         where=where,
+        settings=engine.model_dump(include={"threads", "memory_limit"}, exclude_none=True),
         scratch=paths.data / ".engine",
     )
     record = {
@@ -133,6 +134,7 @@ def clean_sources(
             paths.quarantine(name).unlink(missing_ok=True)
             continue
         raw = engine.read_parquet(paths.parsed(name))
+        scratch = Scratch(engine, paths.data / ".engine", name)
         marked = mark_rows(
             table,
             raw,
@@ -142,19 +144,39 @@ def clean_sources(
             parents=parents,
             lookups=lookups,
             drop_exact_repeats=name in params.data_cleaning.drop_exact_repeats,
+            keep=scratch.keep,
             where=where,
         )
-        scratch = paths.data / ".engine" / f"{name}.marked.parquet"
-        write_whole(scratch, lambda part, rows=marked.rows: engine.to_parquet(rows, part))
-        marked = marked.on(engine.read_parquet(scratch))
         for path, rows in (
             (paths.clean(name), clean(marked)),
             (paths.quarantine(name), quarantined(marked, raw)),
         ):
             write_whole(path, lambda part, rows=rows: engine.to_parquet(rows, part))
         ledgers.append(ledger(marked))
-        scratch.unlink()
+        scratch.remove()
         parents[name] = engine.read_parquet(paths.clean(name))
     whole = pd.concat(ledgers, ignore_index=True)
     check_ledger(whole)
     return whole
+
+
+class Scratch:
+    """Rows on disk while one table is cleaned."""
+
+    def __init__(self, engine: ibis.BaseBackend, folder: Path, name: str) -> None:
+        self.engine, self.folder, self.name = engine, folder, name
+        self.files: list[Path] = []
+
+    def keep(self, rows: ir.Table) -> ir.Table:
+        """Write rows and return them as read back."""
+        path = self.folder / f"{self.name}.{len(self.files)}.parquet"
+        # looking for repeated ids, to number them, is a quarter of the time of writing
+        options = {"dictionary_size_limit": 1000} if self.engine.name == "duckdb" else {}
+        write_whole(path, lambda part: self.engine.to_parquet(rows, part, **options))
+        self.files.append(path)
+        return self.engine.read_parquet(path)
+
+    def remove(self) -> None:
+        """Remove what was written."""
+        for path in self.files:
+            path.unlink()
