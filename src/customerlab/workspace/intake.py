@@ -81,7 +81,7 @@ def _parse_if_changed(name: str, source: Source, paths: Paths, engine: Engine) -
         null_values=source.null_values,
         where=where,
         settings=engine.model_dump(include={"threads", "memory_limit"}, exclude_none=True),
-        scratch=paths.data / ".engine",
+        scratch=paths.scratch("01_data_cleaning"),
     )
     record = {
         "form": form,
@@ -134,7 +134,7 @@ def clean_sources(
             paths.quarantine(name).unlink(missing_ok=True)
             continue
         raw = engine.read_parquet(paths.parsed(name))
-        scratch = Scratch(engine, paths.data / ".engine", name)
+        scratch = Scratch(engine, paths.scratch("01_data_cleaning"), name)
         marked = mark_rows(
             table,
             raw,
