@@ -16,9 +16,11 @@ compute.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -65,6 +67,9 @@ def main() -> int:
     parser.add_argument("--customers", type=int, default=3_000)
     parser.add_argument("--master", default=f"local[{os.cpu_count()}]")
     given = parser.parse_args()
+    if importlib.util.find_spec("pyspark") is None or shutil.which("java") is None:
+        print("left out: it needs PySpark (make spark) and Java")
+        return 0
     spark = {"backend": "pyspark", "master": given.master, "spark": QUICK}
     wrong = 0
     with tempfile.TemporaryDirectory() as name:

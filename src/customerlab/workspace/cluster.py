@@ -151,6 +151,8 @@ def _conf(settings: Engine, scratch: Path, name: str, rules: Path) -> dict[str, 
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.execution.arrow.pyspark.fallback.enabled": "false",  # an error is told once
     }
+    if not settings.on_cluster:  # nobody else on the network is to reach it
+        conf |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
     if settings.on_cluster and settings.threads:
         conf["spark.cores.max"] = str(settings.threads)
     if settings.memory_limit:
