@@ -1,13 +1,17 @@
 """The response model: bank marketing, scikit-learn, hand calculation and planted truth."""
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import pytest
 import scipy
+import statsmodels.api as sm
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from customerlab.messages import ENGLISH
 from customerlab.privacy import HIDDEN
+from customerlab.response import joining
 from customerlab.response.below import draw_below
 from customerlab.response.binning import find_bins
 from customerlab.response.boosted import choose_model, fit_boosted, tell_choice
@@ -20,6 +24,7 @@ from customerlab.response.cutoff_answers import (
     tell_below,
     tell_cutoff,
 )
+from customerlab.response.joining import join_alike
 from customerlab.response.judged import compare_auc, judge, repeats_of
 from customerlab.response.judged_answers import (
     check_chances,
@@ -261,6 +266,49 @@ def test_bins_of_bands_have_no_gap():
     assert pd.Series(places).is_monotonic_increasing
     assert places[0] == places[1] < places[2] <= places[3] < places[4]
     assert bins.place(pd.Series(["6-11"])).tolist() == [len(bins.names)]  # never seen
+
+
+def test_bins_that_are_alike_beside_the_other_columns_are_joined():
+    """Planted: `job` goes with age, which alone tells; two of three `place` are alike.
+
+    What the joined bins add is, but for the lean to their evidence, statsmodels' Logit on them.
+    """
+    joined = Counter()
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        old = rng.random(6000) < 0.5
+        kept = rng.random(6000) < 0.8
+        job = np.where(old == kept, "retired", "student")
+        place = rng.choice(["north", "south", "west"], 6000)
+        logit = -2 + 1.2 * old + 0.8 * (place == "west")
+        y = (rng.random(6000) < 1 / (1 + np.exp(-logit))).astype(int)
+        told = pd.DataFrame({"age": np.where(old, "old", "young"), "job": job, "place": place})
+        bins = {name: find_bins(told[name], y) for name in told}
+        where = {name: one.place(told[name]) for name, one in bins.items()}
+        alike, moved = join_alike(bins, where, y)
+        joined["job"] += len(alike["job"].n) == 1
+        joined["place"] += len(alike["place"].n) == 2
+        assert len(alike["age"].n) == 2
+        assert all((moved[name] == alike[name].place(told[name])).all() for name in told)
+        assert alike["place"].n.sum() == 6000 and alike["place"].events.sum() == y.sum()
+    # equal bins are told apart in one of twenty: fewer than 14 of 20 would be one in 10,000
+    assert min(joined.values()) >= 14, joined
+
+
+def test_the_least_difference_is_that_of_statsmodels():
+    rng = np.random.default_rng(1)
+    told = pd.DataFrame({name: rng.choice(list("abcd"), 3000) for name in ("one", "other")})
+    chance = 0.2 + 0.1 * (told["one"] == "a") + 0.05 * (told["other"] == "c")
+    y = (rng.random(3000) < chance).astype(int)
+    bins = {name: find_bins(told[name], y) for name in told}
+    at = {name: one.place(told[name]) for name, one in bins.items()}
+    ones = np.ones(3000)
+    log_odds, covariance, where = joining._fit(bins, at, ones, y.astype(float))
+    dummies = [ones] + [at[n] == i for n, one in bins.items() for i in range(1, len(one.n))]
+    found = sm.Logit(y, np.column_stack(dummies).astype(float)).fit(disp=0)
+    assert log_odds[:-1] == pytest.approx(found.params, abs=1e-5)
+    assert covariance[:-1, :-1] == pytest.approx(found.cov_params(), abs=1e-6)
+    assert (where["one"][0], log_odds[-1], covariance[-1].any()) == (-1, 0, False)
 
 
 def test_the_trees_are_taken_only_when_surely_better():

@@ -7,6 +7,7 @@ import pandas as pd
 
 from customerlab.response.binning import Bins, find_bins
 from customerlab.response.columns import as_bands
+from customerlab.response.joining import join_alike
 
 #: Columns that tell less (information value) than this, or than chance would in one of a thousand,
 #: are left out: many are looked at, and again beside those taken. The value is little, for what a
@@ -25,7 +26,8 @@ def find_columns(
     """Return bins, each contact's place in them, and what they add, of the columns that tell.
 
     What a column tells may be hidden by another that it goes with (salary by age), so those left
-    out are looked at again beside those taken.
+    out are looked at again beside those taken. At last bins that are alike beside the other columns
+    are joined (:mod:`customerlab.response.joining`).
     """
     n, events = len(responded), int(responded.sum())
     bands = {name: pd.factorize(as_bands(features[name]))[0] for name in features}
@@ -39,14 +41,16 @@ def find_columns(
                 continue
             bins[name] = find_bins(features[name], responded, max_bins=max_bins)
             place[name] = bins[name].place(features[name])
-            new += [name] if len(bins[name].names) > 1 else []
+            new += [name] if len(bins[name].n) > 1 else []
         if not new:
             break
         cut = {name: one for name, one in bins.items() if name in added or name in new}
         added = _regress(cut, place, responded)
         logit = sum((added[name][place[name]] for name in added), np.zeros(n))
         expected = 1 / (1 + np.exp(-logit - find_level(logit, events, n)))
-    return bins, place, added
+    alike, place = join_alike({name: bins[name] for name in added}, place, responded)
+    bins = {name: one for name, one in alike.items() if len(one.n) > 1}
+    return bins, place, _regress(bins, place, responded)
 
 
 def _tells(band: np.ndarray, responded: np.ndarray, expected: np.ndarray) -> bool:
@@ -90,7 +94,7 @@ def _fit(
 
     cell = np.zeros(len(responded), dtype="int64")
     for one, mine in zip(bins, place, strict=True):
-        cell = pd.factorize(cell * len(one.names) + mine)[0]
+        cell = pd.factorize(cell * len(one.n) + mine)[0]
     _, first = np.unique(cell, return_index=True)
     n, yes = np.bincount(cell), np.bincount(cell, responded)
     evidence = [one.evidence[:-1] for one in bins]

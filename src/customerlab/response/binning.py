@@ -5,7 +5,7 @@ Navas-Palencia (2020), Optimal binning: mathematical programming formulation, ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -27,25 +27,68 @@ class Bins:
 
     Attributes
     ----------
-    names : list of Message or str
-        In words; the last one is that of missing values, where there were any.
+    column : str
     edges : ndarray or None
         Upper ends of the bins of a number, but of the last; None for a text.
+    times : bool
+        Whether the number is a time, in days since 1970.
     levels : dict of str to int
-        The bin of each value of a text.
+        The bin of each value of a text, and of missing values, where there were any: the last.
+    ordered : bool
+        Whether bins have an order, so that only neighbours may be joined.
     n, events : ndarray, shape (bins,)
         Contacts and responders.
-    evidence : ndarray, shape (bins + 1,)
-        Weight of evidence: log-odds of the bin less those of all, half a contact added to each
-        cell; 0 for what was never seen.
     """
 
-    names: list[Message | str]
+    column: str
     edges: np.ndarray | None
+    times: bool
     levels: dict[str, int]
+    ordered: bool
     n: np.ndarray
     events: np.ndarray
-    evidence: np.ndarray
+
+    @property
+    def unknown(self) -> int | None:
+        """The bin of missing values, where there were any."""
+        return self.levels.get(UNKNOWN)
+
+    @property
+    def names(self) -> list[Message | str]:
+        """In words."""
+        known = len(self.n) - (self.unknown is not None)
+        if self.edges is not None:
+            names = ranges(self.edges, self.times) if known else []
+        else:
+            groups = [[one for one, bin_ in self.levels.items() if bin_ == i] for i in range(known)]
+            names = [
+                listed([level_name(self.column, one) for one in sorted(group, key=natural_order)])
+                for group in groups
+            ]
+        return names if self.unknown is None else [*names, say("unknown")]
+
+    @property
+    def evidence(self) -> np.ndarray:
+        """Weight of evidence, last 0 for what was never seen.
+
+        Log-odds of each bin less those of all, half a contact added to each cell.
+        """
+        overall = np.log(self.events.sum() / (self.n - self.events).sum())
+        mine = np.log((self.events + 0.5) / (self.n - self.events + 0.5)) - overall
+        return np.append(mine, 0.0)
+
+    def join(self, one: int, other: int) -> Bins:
+        """Return the same with two bins as one, in the place of the lower."""
+        low, high = sorted((one, other))
+        kept = np.arange(len(self.n)) - (np.arange(len(self.n)) >= high)
+        kept[high] = low
+        return replace(
+            self,
+            edges=None if self.edges is None else np.delete(self.edges, low),
+            levels={level: int(kept[bin_]) for level, bin_ in self.levels.items()},
+            n=np.bincount(kept, self.n).astype("int64"),
+            events=np.bincount(kept, self.events).astype("int64"),
+        )
 
     @property
     def information(self) -> float:
@@ -54,7 +97,7 @@ class Bins:
 
     def place(self, values: pd.Series) -> np.ndarray:
         """Return the bin of each value; the number of bins for one that was never seen."""
-        unseen = len(self.names)
+        unseen = len(self.n)
         missing = self.levels.get(UNKNOWN, unseen)
         if self.edges is None:
             code, known = pd.factorize(as_levels(values))
@@ -113,20 +156,15 @@ def find_bins(values: pd.Series, responded: np.ndarray, *, max_bins: int = 6) ->
         there = np.unique(numbers[~missing])
         after = there[np.searchsorted(there, ends[last], side="right")] if len(last) else ends[last]
         edges = np.array([roundest(a, b) for a, b in zip(ends[last], after, strict=True)])
-        times = pd.api.types.is_datetime64_any_dtype(values.dtype)
-        names, levels = (ranges(edges, times) if count else []), {}
+        levels = {}
     else:
         edges, own = None, np.searchsorted(last, np.arange(count))
         levels = {name: int(one) for name, one in zip(known, own, strict=True)}
-        called = [sorted(known[own == i], key=natural_order) for i in range(len(starts))]
-        names = [listed([level_name(str(values.name), one) for one in group]) for group in called]
     if missing.any():
-        levels[UNKNOWN] = len(names)
-        names = [*names, say("unknown")]
+        levels[UNKNOWN] = len(n)
         n, events = np.append(n, missing.sum()), np.append(events, responded[missing].sum())
-    overall = np.log(events.sum() / (n - events).sum())
-    evidence = np.log((events + 0.5) / (n - events + 0.5)) - overall
-    return Bins(names, edges, levels, n, events, np.append(evidence, 0.0))
+    times = bool(pd.api.types.is_datetime64_any_dtype(values.dtype))
+    return Bins(str(values.name), edges, times, levels, number or natural, n, events)
 
 
 def _in_order(

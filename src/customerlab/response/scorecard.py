@@ -72,7 +72,7 @@ class Scorecard:
                 rows.append((name, "column", len(features)))
                 continue
             place = bins.place(features[name])
-            unseen = place == len(bins.names)
+            unseen = place == len(bins.n)
             total += self.points[name][place]
             weak |= unseen
             if unseen.any():
