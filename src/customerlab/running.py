@@ -128,6 +128,7 @@ def run(
     """
     root = root or project_root()
     several = len(params_paths) > 1
+    _refuse_twice(params_paths)
     clients: dict[str, Client] = {}
     refused: dict[str, CustomerlabError] = {}
     with ExitStack() as locks:
@@ -137,9 +138,6 @@ def run(
                 one = _ready(path, file, root, tuple(only))
                 if several:  # of a single one Snakemake asks, where there is something to do
                     _check_files(path, root)
-                if one.params.client in [other.params.client for other in clients.values()]:
-                    twice = f"{file}: another of the parameter files is for {one.params.client}"
-                    raise CustomerlabError(twice)
                 locks.enter_context(the_only_run(one.paths))
             except CustomerlabError as error:
                 refused[file] = error
@@ -164,6 +162,13 @@ def run(
             if end.report:
                 print(f"Report: {end.report}")
     return int(bool(refused) or any(end.failed for end in ends.values()))
+
+
+def _refuse_twice(params_paths: Sequence[Path]) -> None:
+    """Refuse two files of one client: they have the client's name, and would undo each other."""
+    for path in params_paths:
+        if [other.stem for other in params_paths].count(path.stem) > 1:
+            raise CustomerlabError(f"two of the parameter files are for the client {path.stem}")
 
 
 def _ready(path: Path, file: str, root: Path, only: tuple[str, ...]) -> Client:
