@@ -106,9 +106,8 @@ class ProgressEngine(NBClientEngine):
             stdout_file=stdout_file,
             stderr_file=stderr_file,
             on_cell_start=progress.cell_starts,
-            # customers' data goes to the kernel on a machine that others may share; and of two
-            # kernels that start side by side one may find its port taken: a file has no rival
-            config=Config(KernelManager={"transport": "ipc", "transport_encryption": "auto"}),
+            # customers' data goes over the wire to the kernel, on a machine that others may share
+            config=Config(KernelManager={"transport_encryption": "auto"}),
         )
         try:
             client.execute(**({"pass_fds": tuple(pass_fds)} if pass_fds else {}))
