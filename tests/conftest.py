@@ -52,9 +52,9 @@ def need_spark() -> None:
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ibis.BaseBackend]:
     """Return Spark with two threads, as a workspace opens it."""
     need_spark()
-    scratch = tmp_path_factory.mktemp("spark") / "scratch"
+    folder = tmp_path_factory.mktemp("spark")
     settings = Engine(backend="pyspark", master="local[2]", spark=QUICK)
-    engine = open_engine(settings, scratch, "tests")
+    engine = open_engine(settings, folder / "scratch", "tests", folder / "remembered")
     yield engine
     engine.disconnect()
 

@@ -20,7 +20,7 @@ from customerlab.checking import check
 from customerlab.errors import CustomerlabError
 from customerlab.files import write_whole
 from customerlab.params import Engine, check_params
-from customerlab.workspace.engine import see_spark
+from customerlab.workspace.engine import open_engine, see_spark
 
 FIRST = {"client": "acme", "snapshot": "2025-12-31"}
 
@@ -95,7 +95,7 @@ def test_check_asks_for_spark_before_a_run_does(
 
 
 def test_tables_are_written_whole_sorted_and_of_the_same_kinds(
-    spark: ibis.BaseBackend, con: ibis.BaseBackend, tmp_path: Path
+    spark: ibis.BaseBackend, tmp_path: Path
 ) -> None:
     """What follows cannot tell by which engine a file was written."""
     rows = {
@@ -112,15 +112,16 @@ def test_tables_are_written_whole_sorted_and_of_the_same_kinds(
         pa.table(rows, schema=ibis.schema({**kinds, "value": "float64", "n": "int64"}).to_pyarrow())
     )
     read = []
-    for name, engine in (("ours", con), ("theirs", spark)):
+    ours = open_engine(Engine(), tmp_path / "spilled", "ours", tmp_path / "remembered")
+    for name, engine in (("ours", ours), ("theirs", spark)):
         file = tmp_path / f"{name}.parquet"
         engine.to_parquet(table.order_by("key"), file)
-        again = engine.create_table(f"again_{name}", engine.read_parquet(file), temp=True)
+        again = engine.keep(engine.read_parquet(file))
         engine.to_parquet(again.mutate(later=again["when"]).order_by("key"), file)
         read.append(pq.read_table(file).replace_schema_metadata(None))
     assert read[0] == read[1]
     assert read[1]["key"].to_pylist() == sorted(rows["key"])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["ours.parquet", "theirs.parquet"]
+    assert sorted(path.name for path in tmp_path.glob("*.*")) == ["ours.parquet", "theirs.parquet"]
 
 
 def test_a_file_that_cannot_be_written_leaves_what_was_there(
@@ -144,7 +145,7 @@ def test_too_little_memory_is_said_in_a_line(tmp_path: Path) -> None:
         "from customerlab.params import Engine",
         "from customerlab.workspace.engine import open_engine",
         "settings = Engine(backend='pyspark', master='local[1]', memory_limit='100MB')",
-        "open_engine(settings, Path('scratch'), 'small')",
+        "open_engine(settings, Path('scratch'), 'small', Path('remembered'))",
     ]
     command = [sys.executable, "-c", "\n".join(lines)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

@@ -67,6 +67,10 @@ class Paths:
         """Return the folder of what a notebook's engine spills; it goes when the notebook ends."""
         return self.data / ".engine" / notebook
 
+    def remembered(self, notebook: str) -> Path:
+        """Return the folder of what a notebook's next run need not work out again."""
+        return self.data / ".remembered" / notebook
+
     def parsed(self, table: str) -> Path:
         """Return the place of a source as it came, as Parquet of texts."""
         return self.data / "parsed" / f"{table}.parquet"

@@ -8,18 +8,22 @@ import os
 import shutil
 import socket
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import ibis
 
 from customerlab.errors import CustomerlabError
 from customerlab.params import Engine
+from customerlab.workspace.on_duckdb import DuckDB, open_duckdb
+
+if TYPE_CHECKING:
+    from customerlab.workspace.on_spark import Spark
 
 #: Seconds to wait for an answer of a Spark master.
 _PATIENCE = 5
 
 
-def open_engine(settings: Engine, scratch: Path, name: str) -> ibis.BaseBackend:
+def open_engine(settings: Engine, scratch: Path, name: str, remembered: Path) -> DuckDB | Spark:
     """Open the engine that the parameters ask for.
 
     Parameters
@@ -29,12 +33,15 @@ def open_engine(settings: Engine, scratch: Path, name: str) -> ibis.BaseBackend:
         A folder of the engine's own, for what does not fit into memory.
     name : str
         What a cluster calls this piece of work.
+    remembered : Path
+        A folder for what DuckDB worked out and may be asked again; Spark has no use for it.
 
     Returns
     -------
     ibis backend
-        Whose times are in UTC, whose ``to_parquet`` writes one file and whose ``create_table``
-        knows temporary tables, whichever the engine.
+        Whose times are in UTC, whose ``to_parquet`` writes one file and which has two methods
+        more, whichever the engine: ``keep`` works a table out once and returns it, and
+        ``forget_rest`` removes what earlier runs left and this one had no use for.
 
     Raises
     ------
@@ -48,23 +55,12 @@ def open_engine(settings: Engine, scratch: Path, name: str) -> ibis.BaseBackend:
     gc.set_threshold(50_000)
     scratch.parent.mkdir(parents=True, exist_ok=True)  # DuckDB makes only the last folder
     if settings.backend == "duckdb":
-        return _open_duckdb(settings, scratch)
+        return open_duckdb(settings, scratch, remembered)
     see_spark(settings)
     # Spark is not installed everywhere
     from customerlab.workspace.on_spark import open_spark
 
     return open_spark(settings, scratch, name)
-
-
-def _open_duckdb(settings: Engine, scratch: Path) -> ibis.BaseBackend:
-    config: dict[str, Any] = {"temp_directory": str(scratch)}
-    if settings.threads:
-        config["threads"] = settings.threads
-    if settings.memory_limit:
-        config["memory_limit"] = settings.memory_limit
-    engine = ibis.duckdb.connect(**config)
-    engine.raw_sql("SET TimeZone = 'UTC'")  # a time with a zone means the same everywhere
-    return engine
 
 
 def see_spark(settings: Engine) -> None:

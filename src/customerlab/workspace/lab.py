@@ -35,6 +35,8 @@ from customerlab.workspace.intake import clean_sources, parse_sources
 
 if TYPE_CHECKING:
     from customerlab.plots import Chart  # brings matplotlib, which not every notebook draws with
+    from customerlab.workspace.on_duckdb import DuckDB
+    from customerlab.workspace.on_spark import Spark
 
 #: Decimal places of numbers in tables and findings: sums of doubles differ beyond them.
 PLACES = 6
@@ -65,16 +67,16 @@ class Lab:
         self._findings: list[Finding] = []
         self._checks: list[Check] = []
         self._written: list[Path] = []
-        self._kept = 0
         self._display: DisplayHandle | None = None
         self._first: tuple[str, ...] = ()
 
     @cached_property
-    def engine(self) -> ibis.BaseBackend:
+    def engine(self) -> DuckDB | Spark:
         """The engine, with the threads and memory that the parameters allow."""
         scratch = self.paths.scratch(self.notebook)
         name = f"customerlab {self.params.client} {self.notebook}"
-        return open_engine(self.params.engine, scratch, name)
+        remembered = self.paths.remembered(self.notebook)
+        return open_engine(self.params.engine, scratch, name, remembered)
 
     @cached_property
     def rng(self) -> np.random.Generator:
@@ -161,8 +163,7 @@ class Lab:
 
     def keep(self, table: ir.Table) -> ir.Table:
         """Work a table out once and keep it for the cells below."""
-        self._kept += 1
-        return self.engine.create_table(f"kept_{self._kept}", table, temp=True)
+        return self.engine.keep(table)
 
     def _earlier(self, path: Path, section: str) -> ir.Table:
         if not path.is_file():
@@ -175,12 +176,12 @@ class Lab:
     # what goes out ---------------------------------------------------------------------------
 
     def write(self, path: Path, table: ir.Table, sort: Sequence[str] = ()) -> ir.Table:
-        """Write a table under ``data/``, sorted, and return it as read back."""
-        if sort:
-            table = table.order_by(list(sort))
-        write_whole(path, lambda part: self.engine.to_parquet(table, part))
+        """Write a table under ``data/``, sorted, and return it."""
+        kept = self.keep(table)  # the file is written anew by each run, what it says may be the old
+        rows = kept.order_by(list(sort)) if sort else kept
+        write_whole(path, lambda part: self.engine.to_parquet(rows, part))
         self._written.append(path)
-        return self.read(path)
+        return kept
 
     def save_customers(self, layers: Layers) -> ir.Table:
         """Write one row per customer with its layer, for the notebooks that follow."""
@@ -353,10 +354,12 @@ class Lab:
             self._display.update(report.answers(found, self.words))
 
     def close(self) -> report.ShownTable:
-        """Write the findings and list what was written."""
+        """Write the findings, list what was written, and forget what no cell asked for."""
         findings = [self._plain(f) for f in apply_checks(self._findings, self._checks)]
         text = json.dumps({"notebook": self.notebook, "findings": findings}, ensure_ascii=False)
         write_text(self.paths.findings(self.notebook), text + "\n")
+        if "engine" in self.__dict__:
+            self.engine.forget_rest()
         root = self.paths.root
         names = [str(path.relative_to(root)) for path in dict.fromkeys(self._written)]
         return self.show(pd.DataFrame({"written": names}))

@@ -33,10 +33,13 @@ class Spark(Backend):
         Folder of temporary tables.
     cluster : Cluster
         What runs it.
+    kept : int
+        Temporary tables so far.
     """
 
     scratch: Path
     cluster: Cluster
+    kept: int
 
     def get_schema(self, table_name: str, **kwargs: Any) -> sch.Schema:
         """Return the columns of a table; a time has the microseconds that DuckDB's has."""
@@ -61,19 +64,19 @@ class Spark(Backend):
         with self.cluster.in_one_line():
             return super().execute(expr, **kwargs)
 
-    def create_table(
-        self, name: str, /, obj: Any = None, *, temp: bool = False, **kwargs: Any
-    ) -> ir.Table:
-        """Create a table; a temporary one lies under `scratch` and is worked out now.
+    def keep(self, table: ir.Table) -> ir.Table:
+        """Work a table out and return it as read back.
 
         As files, not in the memory of the workers: one that is lost takes nothing along.
         """
-        if not temp:
-            return super().create_table(name, obj, **kwargs)
-        folder = self.scratch / name
+        self.kept += 1
+        folder = self.scratch / f"kept_{self.kept}"
         with self.cluster.in_one_line():
-            super().to_parquet(obj, folder.as_uri())
-        return self.read_parquet(folder, table_name=name)
+            super().to_parquet(table, folder.as_uri())
+        return self.read_parquet(folder, table_name=folder.name)
+
+    def forget_rest(self) -> None:
+        """Do nothing: no run of Spark's remembers another."""
 
     def to_parquet(self, expr: ir.Table, /, path: str | Path, **kwargs: Any) -> None:
         """Write a table as one file: Spark's parts, one after the other."""
@@ -100,5 +103,5 @@ def open_spark(settings: Engine, scratch: Path, name: str) -> Spark:
     cluster = start_spark(settings, scratch, name)
     ibis.pyspark  # noqa: B018  registers the options of the backend
     engine = Spark().connect(cluster.session)
-    engine.scratch, engine.cluster = scratch, cluster
+    engine.scratch, engine.cluster, engine.kept = scratch, cluster, 0
     return engine
