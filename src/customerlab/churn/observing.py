@@ -119,7 +119,7 @@ def observe_stays(
     # repeated trouble is told beside the number of complaints, and compared for itself
     beside = ["trouble"] if {"trouble", "complaints"} <= {*at_hand, *causes} else []
     seen = tuple(dict.fromkeys([*features, *beside]))
-    rows = person_months(durations, tables, features=seen)
+    rows = keep(person_months(durations, tables, features=seen))
     first = rows.select("customer_id", "tenure", *groups)
     begun = durations.left_join(
         first, [durations.customer_id == first.customer_id, durations.entry == first.tenure]
@@ -128,7 +128,7 @@ def observe_stays(
     told = [f"{what}_{name}" for name in exits if len(exits) > 1 for what in ("risk", "left")]
     sums = {"events": rows.left, **{name: rows[name] for name in told}}
     width = _width(durations, max(settings.horizons_months))
-    windows = person_months(durations, tables, features=features, every=width)
+    windows = keep(person_months(durations, tables, features=features, every=width))
     ahead = {"events": windows.left, **{name: windows[name] for name in told}}
     if exits == ("inactive",):
         here = features_at(moved, tables, **dates, features=features)
@@ -151,7 +151,7 @@ def observe_stays(
         lines=durations,
         rows=rows,
         people=keep(_people(tables, durations, params, groups)),
-        landmarks=keep(windows.filter(windows.lead == 0)),
+        landmarks=windows.filter(windows.lead == 0),
         here=keep(here),
         ends=_ends(rows, covariates),
         left_out=left_out.reset_index(drop=True),
