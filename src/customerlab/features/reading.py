@@ -128,13 +128,13 @@ def with_contacts(rows: ir.Table, interactions: ir.Table) -> ir.Table:
 def with_moves(rows: ir.Table, transactions: ir.Table) -> ir.Table:
     """Count the days with a movement in the last three months."""
     days = transactions.select(whose="customer_id", day=transactions.occurred_at.date()).distinct()
-    each = days.mutate(ahead=ibis.range(1, 4).unnest())
-    about = month_index(each.day) + each.ahead
-    counted = each.group_by("whose", about=about).aggregate(moved=each.count())
+    months = days.group_by("whose", month=month_index(days.day)).aggregate(days=days.count())
+    each = months.mutate(ahead=ibis.range(1, 4).unnest())
+    counted = each.group_by("whose", about=each.month + each.ahead).aggregate(moved=each.days.sum())
     rows = join(rows, counted, [("customer_id", "whose"), ("known_index", "about")])
     bands = {0: "0", 1: "1", 2: "2", 3: "3-5", 6: "6-11", 12: "12+"}
     number = band(rows.moved.fill_null(0), bands)
-    unseen = rows.known_index < month_index(days.day).min().as_scalar() + 3
+    unseen = rows.known_index < months.month.min().as_scalar() + 3
     return rows.mutate(moves=unseen.ifelse(ibis.null("string"), number)).drop("about", "moved")
 
 
