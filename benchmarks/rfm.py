@@ -11,8 +11,7 @@ segment.
 - polars: one lazy query, run by its streaming engine.
 
 Ours can do more, which is not asked of it here: refunds, orders of several lines, margins of
-products, and what was known on an earlier day. It takes about a third of a second to put the query
-together, whatever the size.
+products, and what was known on an earlier day.
 
 Printed, as a Markdown table: seconds from the clean tables to the scores, by the clock and of all
 processors, which others on the machine disturb less (without what is imported); peak resident
