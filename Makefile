@@ -7,7 +7,7 @@ SIMULATED := data/demo_bank/.simulated
 CODE := src tests benchmarks notebooks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test spark lab lint bench bench-large lock clean
+.PHONY: help demo test spark lab lint bench bench-peers bench-large lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,8 +48,13 @@ lint: $(INSTALLED) ## Check the style of code and notebooks, and that notebooks 
 	$(BIN)/ruff format --check $(wildcard $(CODE))
 	$(BIN)/nbstripout --verify --keep-id $(wildcard notebooks/*.ipynb)
 
+# what has a target of its own; the summary would run again what `make bench` runs
+ALONE := benchmarks/large.py benchmarks/summary.py
 bench: $(INSTALLED) ## Run the benchmarks, which take long
-	@for file in $(filter-out benchmarks/large.py,$(wildcard benchmarks/*.py)); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@for file in $(filter-out $(ALONE),$(wildcard benchmarks/*.py)); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+bench-peers: $(INSTALLED) ## Run ours beside all peers at one size, and print one table of ratios
+	$(BIN)/python benchmarks/summary.py
 
 bench-large: $(INSTALLED) ## Run every notebook on up to 3.5 million accounts, for hours
 	$(BIN)/python benchmarks/large.py

@@ -21,7 +21,7 @@ peer in Python that fits rows.
 
     python benchmarks/churn.py [--customers 35000 350000 3500000] [--folder FOLDER]
         [--only ours lifelines ...] [--models curve cox ...] [--minutes 10] [--memory GB]
-        [--sksurv-python PATH | --environments FOLDER]
+        [--sksurv-python PATH | --environments FOLDER] [--out CSV]
 
 With a folder that is kept, what was drawn there is used again. scikit-survival lives in an
 environment of its own: give the path of its Python, or a folder for such environments, in which it
@@ -45,7 +45,7 @@ from pathlib import Path
 import ibis
 import numpy as np
 import pandas as pd
-from watching import make_environment, tell, watch
+from watching import Measured, add_ratio, make_environment, measure, tell
 
 from customerlab.features import TENURE_BANDS
 from customerlab.running import memory_mb, processors
@@ -126,57 +126,6 @@ WAYS = (
 PEER_NAMES = tuple(dict.fromkeys(way.peer for way in WAYS))
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What one process took, and what it found.
-
-    Attributes
-    ----------
-    seconds : float
-        From the start of the process to its end.
-    peak : float
-        Resident memory (MB) of it and all that it started, at most.
-    stopped : str
-        Why it was stopped; empty when it came to its end.
-    told : DataFrame or None
-        ``what``, ``name``, ``value`` (see churn_peers/peer.py).
-    """
-
-    seconds: float
-    peak: float
-    stopped: str = ""
-    told: pd.DataFrame | None = None
-
-    @property
-    def prepare(self) -> float:
-        """Seconds to read and to prepare."""
-        return self._seconds("prepare")
-
-    @property
-    def fit(self) -> float:
-        """Seconds to estimate."""
-        return self._seconds("fit")
-
-    @property
-    def total(self) -> float:
-        """Seconds from the file to the estimates."""
-        return self.prepare + self.fit
-
-    @property
-    def cpu(self) -> float:
-        """Seconds of all processors from the file to the estimates."""
-        return self._seconds("prepare", "cpu") + self._seconds("fit", "cpu")
-
-    def estimates(self) -> pd.Series:
-        """Return what was estimated, by kind and name."""
-        table = self.told[~self.told["what"].isin(["seconds", "cpu"])]
-        return table.set_index(["what", "name"])["value"].astype(float)
-
-    def _seconds(self, name: str, what: str = "seconds") -> float:
-        table = self.told[(self.told["what"] == what) & (self.told["name"] == name)]
-        return float(table["value"].iloc[0])
-
-
 def draw_stays(customers: int, rng: np.random.Generator) -> pd.DataFrame:
     """Draw one row per customer: a stay that ends by leaving or by the end of what is seen.
 
@@ -254,14 +203,10 @@ def find_programs(wanted: Sequence[str], python: str | None, environments: Path)
     return programs
 
 
-def measure(program: str, way: Way, data: Path, *, minutes: float, most_mb: float) -> Measured:
-    """Run one way in a process of its own and watch its memory, to its end or a limit."""
-    out = data / f"{way.peer}-{way.asked}.csv"
-    out.unlink(missing_ok=True)
-    asked = [program, str(PEERS / way.script), way.asked, str(data), str(out)]
-    ran = watch(asked, minutes=minutes, most_mb=most_mb)
-    told = None if ran.stopped else pd.read_csv(out)
-    return Measured(ran.seconds, ran.peak, ran.stopped, told)
+def run(program: str, way: Way, data: Path, *, minutes: float, most_mb: float) -> Measured:
+    """Measure one way in a process of its own."""
+    asked = [program, str(PEERS / way.script), way.asked, str(data)]
+    return measure(asked, data / f"{way.peer}-{way.asked}.csv", minutes=minutes, most_mb=most_mb)
 
 
 def difference(one: Measured, other: Measured) -> float:
@@ -269,7 +214,7 @@ def difference(one: Measured, other: Measured) -> float:
 
     Standard errors are compared where both give some.
     """
-    a, b = one.estimates(), other.estimates()
+    a, b = one.found, other.found
     kinds = set(a.index.get_level_values(0)) & set(b.index.get_level_values(0))
     a, b = (x[x.index.get_level_values(0).isin(kinds)] for x in (a, b))
     if not kinds or set(a.index) != set(b.index):
@@ -286,16 +231,17 @@ def row(customers: int, way: Way, found: Measured, ours: Measured | None) -> str
     """Return a line of the Markdown table."""
     cells = [f"{customers:,}", way.model, way.by]
     if found.stopped:
-        cells += ["", "", f"did not finish ({found.stopped})", "", f"{found.seconds:.2f}"]
+        cells += ["", "", f"did not finish ({found.stopped})", "", f"{found.whole:.2f}"]
         cells += [f"{found.peak:,.0f}", "", ""]
     else:
-        seconds = found.prepare, found.fit, found.total, found.cpu, found.seconds
+        steps = (found.steps["seconds", name] for name in ("prepare", "fit"))
+        seconds = (*steps, found.seconds, found.cpu, found.whole)
         cells += [f"{x:.2f}" for x in seconds]
         cells.append(f"{found.peak:,.0f}")
         cells += (
             ["", ""]
             if ours is None or ours is found
-            else [f"{found.total / ours.total:.1f}", f"{difference(found, ours):.1e}"]
+            else [f"{found.seconds / ours.seconds:.1f}", f"{difference(found, ours):.1e}"]
         )
     return "| " + " | ".join(cells) + " |"
 
@@ -312,13 +258,14 @@ def sum_up(results: dict[tuple[int, Way], Measured], sizes: Sequence[int]) -> No
             ours = next((m for w, m in done.items() if w.peer == "ours"), None)
             if ours is None:
                 continue
-            peers = [(m.total, w.by, m) for w, m in done.items() if w.is_python]
+            peers = [(m.seconds, w.by, m) for w, m in done.items() if w.is_python]
             against = ["none finished", "", "", ""]
             if peers:
-                total, by, best = min(peers, key=lambda peer: peer[0])
-                against = [by, f"{total:.2f}", f"{total / ours.total:.1f}"]
+                seconds, by, best = min(peers, key=lambda peer: peer[0])
+                against = [by, f"{seconds:.2f}", f"{seconds / ours.seconds:.1f}"]
                 against.append(f"{best.cpu / ours.cpu:.1f}")
-            cells = [model, f"{size:,}", f"{ours.total:.2f}", f"{ours.fit:.2f}"]
+            cells = [model, f"{size:,}", f"{ours.seconds:.2f}"]
+            cells.append(f"{ours.steps['seconds', 'fit']:.2f}")
             print("| " + " | ".join([*cells, *against]) + " |")
 
 
@@ -334,6 +281,7 @@ def main() -> int:
     parser.add_argument("--memory", type=float, default=0.85 * memory_mb() / 1000, metavar="GB")
     parser.add_argument("--sksurv-python", metavar="PATH")
     parser.add_argument("--environments", type=Path, metavar="FOLDER")
+    parser.add_argument("--out", type=Path, metavar="CSV", help="ratios are appended here")
     options = parser.parse_args()
     sizes = sorted(options.customers)
     results: dict[tuple[int, Way], Measured] = {}
@@ -354,17 +302,23 @@ def main() -> int:
                     continue
                 tell(f"{size:,} customers, {way.model}: {way.by}")
                 limits = {"minutes": options.minutes, "most_mb": options.memory * 1000}
-                found = measure(programs[way.peer], way, data, **limits)
+                found = run(programs[way.peer], way, data, **limits)
                 results[size, way] = found
                 key = next((w for w in ways if (w.model, w.peer) == (way.model, "ours")), None)
                 ours = results.get((size, key))
                 ours = ours if ours is not None and not ours.stopped else None
                 print(row(size, way, found, ours), flush=True)
+                same = ""
                 if found.stopped:
                     gave_up.add(way)
                     failed |= way.peer == "ours" or found.stopped.startswith("failed")
                 elif ours is not None:
-                    failed |= not difference(found, ours) <= TOLERANCE
+                    apart = difference(found, ours)
+                    failed |= not apart <= TOLERANCE
+                    same = f"{apart:.1e}"
+                if way.peer != "ours":
+                    told = f"{size:,} customers"
+                    add_ratio(options.out, f"churn, {way.model}", told, way.by, found, ours, same)
         sum_up(results, sizes)
     if failed:
         print(f"\nfailed: something did not run, or differs from ours by more than {TOLERANCE:g}")

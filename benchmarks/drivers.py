@@ -19,7 +19,7 @@ largest difference of a correlation from ours. Exit code 1 when that is above 1e
 something failed.
 
     python benchmarks/drivers.py [--customers 35000 350000 3500000] [--folder FOLDER]
-        [--of pearson polychoric ...] [--minutes 15]
+        [--of pearson polychoric ...] [--minutes 15] [--out CSV]
 
 With a folder that is kept, what was drawn there is used again. A peer that takes longer than
 `--minutes` is stopped. R is left out where it, or psych, is not there.
@@ -39,7 +39,7 @@ import ibis
 import numpy as np
 import pyarrow as pa
 import watching
-from watching import Measured, costs, tell, write_pieces
+from watching import Measured, add_ratio, costs, tell, write_pieces
 
 from customerlab.running import memory_mb, processors
 
@@ -137,6 +137,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="kept; left out, a temporary one")
     parser.add_argument("--of", nargs="+", choices=list(dict.fromkeys(w.of for w in WAYS)))
     parser.add_argument("--minutes", type=float, default=15)
+    parser.add_argument("--out", type=Path, metavar="CSV", help="ratios are appended here")
     options = parser.parse_args()
     failed = False
     with_r = has_psych()
@@ -161,6 +162,9 @@ def main() -> int:
                     apart = (found.found - ours.found).abs().max(skipna=False)
                     cells[-1] = f"{apart:.1e}"
                     failed |= not apart <= (OF_R if way.asked == "R" else TOLERANCE)
+                if not way.ours:
+                    told, same = f"{size:,} customers", cells[-1] or "not compared"
+                    add_ratio(options.out, f"drivers, {way.of}", told, way.by, found, ours, same)
                 print("| " + " | ".join(cells) + " |", flush=True)
     if failed:
         print("\nfailed: something did not run, or differs from ours by too much")

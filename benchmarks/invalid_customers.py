@@ -1,30 +1,22 @@
-"""Measure notebook 02 on 3.5 million accounts, and the bootstrap on cells against that on rows.
+"""Measure the bootstrap of notebook 02's cut surface on cells against that on rows.
 
-First the whole notebook: seconds and peak memory of all its processes, on banks of 35,000,
-350,000 and 3.5 million accounts, and how both grow; then the cells of the notebook that take
-longest, with the peak while each ran. A bank is simulated and cleaned (notebook 01) where that
-was not done yet, which is not measured.
-
-Then the bootstrap of the cut surface: on the counts of customers who are alike, as the notebook
-does it, beside the plain way on rows (draw customers with replacement, count again), with the same
-cuts and as many resamples, on the same customers in the same run. The ends of both intervals are
-compared in units of their Monte Carlo error.
+On the counts of customers who are alike, as the notebook does it, beside the plain way on rows
+(draw customers with replacement, count again), with the same cuts and as many resamples, on the
+same customers in the same run. The ends of both intervals are compared in units of their Monte
+Carlo error. A bank is simulated and cleaned (notebook 01) where that was not done yet, which is not
+measured. What the whole notebook takes, `benchmarks/large.py` tells.
 
     python benchmarks/invalid_customers.py [--accounts 35000 350000 3500000] [--folder FOLDER]
 
 Each bank is a project of its own in FOLDER/<accounts>; with a folder that is kept, what was
 simulated and cleaned there is used again. Files in FOLDER/<accounts>/data/demo_bank/raw are taken
 for the bank's. Times are rough where others use the machine, too. It needs about 1.5 GB of disk
-for a million accounts, and 16 GB of memory for the largest bank.
+for a million accounts.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime as dt
-import os
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -33,175 +25,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import ibis
-import nbformat
 import numpy as np
-import pandas as pd
-import papermill  # noqa: F401 -- before customerlab.progress, which it imports itself
-import psutil
+from large import CLIENT, Limits, make_clean_bank
 from scipy import stats
-from watching import resident, tell
+from watching import tell
 
 from customerlab.params import load_params
-from customerlab.paths import Paths
-from customerlab.progress import place
 from customerlab.running import memory_mb, processors
 from customerlab.validity.history import History, look_back
 from customerlab.validity.surface import MEASURES, RESAMPLES, candidate_cuts, cut_surface
 from customerlab.workspace import open_workspace
 
-ROOT = Path(__file__).parent.parent
-CLIENT = "demo_bank"
-CLEANING, INVALID = "01_data_cleaning", "02_invalid_customers"
-#: As `customerlab run` shares the machine: what the engine may take of its memory.
-MEMORY_SHARE = 0.6
-#: Memory is looked at so often, in seconds.
-EVERY = 0.05
-#: Cells of the notebook that are listed.
-SLOWEST = 5
+INVALID = "02_invalid_customers"
+LIMITS = Limits(engine_mb=4_000, most_mb=8_000, minutes=120)
 #: The plain way may take so many seconds a bank; what is left then is extrapolated.
 SECONDS = 90
 #: Interval ends are compared where so many customers, at least, stand behind the estimate: ends of
 #: fewer move in leaps of one customer.
 MANY = 100
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One run of the notebook: how long it took, and how much memory over time.
-
-    Attributes
-    ----------
-    seconds : float
-        From the start of the process to its end.
-    memory : Series
-        Resident memory (MB) of all its processes together, by time (UTC). Pages that processes
-        share count in each.
-    """
-
-    seconds: float
-    memory: pd.Series
-
-
-def make_root(folder: Path, accounts: int) -> Path:
-    """Make the project of one bank, simulate the bank and clean it, where not done yet."""
-    root = folder / str(accounts)
-    (root / "params").mkdir(parents=True, exist_ok=True)
-    for name in ("Snakefile", "notebooks"):
-        link = root / name
-        link.unlink(missing_ok=True)
-        link.symlink_to(ROOT / name)
-    shutil.copy(ROOT / "params" / f"{CLIENT}.yaml", root / "params")
-    paths = Paths(root, CLIENT)
-    if not paths.raw.is_dir():
-        tell(f"simulating {accounts:,} accounts")
-        wanted = ("--accounts", str(accounts), "--folder", str(paths.raw))
-        run(root, "customerlab.cli", "simulate", "bank", *wanted)
-    if not paths.executed(CLEANING).is_file():
-        tell(f"cleaning {accounts:,} accounts")
-        run_notebook(root, CLEANING)
-    return root
-
-
-def run_notebook(root: Path, name: str) -> Measured:
-    """Run one notebook as `customerlab run` does, alone."""
-    share = ("--threads", str(processors()), "--memory", str(engine_mb()))
-    return run(root, "customerlab.job", f"params/{CLIENT}.yaml", name, *share)
-
-
-def engine_mb() -> int:
-    """Return how much memory (MB) the engine may take."""
-    return int(memory_mb() * MEMORY_SHARE)
-
-
-def run(root: Path, module: str, *arguments: str) -> Measured:
-    """Run a module of this copy of the package and watch its memory, to its end."""
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    samples: dict[dt.datetime, float] = {}
-    watched = psutil.Process(process.pid)
-    while process.poll() is None:
-        samples[dt.datetime.now(dt.UTC)] = resident(watched)
-        time.sleep(EVERY)
-    seconds = time.perf_counter() - began
-    said = process.communicate()[1]
-    if process.returncode:
-        raise SystemExit(f"{module} {' '.join(arguments)} failed:\n{said}")
-    return Measured(seconds, pd.Series(samples))
-
-
-def cells_of(root: Path, memory: pd.Series) -> pd.DataFrame:
-    """Return what each cell of the executed notebook took.
-
-    Returns
-    -------
-    DataFrame
-        ``cell`` (heading and first line), ``seconds``, ``peak`` (MB while it ran).
-    """
-    notebook = nbformat.read(Paths(root, CLIENT).executed(INVALID), as_version=4)
-    rows = []
-    for index, cell in enumerate(notebook.cells):
-        if cell.cell_type != "code" or "start_time" not in (took := cell.metadata["papermill"]):
-            continue
-        begin, end = (pd.Timestamp(took[name]) for name in ("start_time", "end_time"))
-        during = memory[(memory.index >= begin) & (memory.index <= end)]
-        heading = place(notebook, index)[2]
-        first = next((line for line in cell.source.splitlines() if line.strip()), "")
-        rows.append(
-            {
-                "cell": f"{heading[:36]:36}  {first[:44]}",
-                "seconds": took["duration"],
-                "peak": during.max(),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def measure_notebook(roots: dict[int, Path]) -> None:
-    """Run the notebook on every bank and print what it took."""
-    print(
-        f"{'accounts':>10} {'customers':>10} {'transactions':>12} {'seconds':>8} {'peak MB':>8} "
-        f"{'s per 1M customers':>18} {'growth of seconds':>17} {'of peak':>8}",
-        flush=True,
-    )
-    before: tuple[int, Measured] | None = None
-    slow = {}
-    for accounts, root in roots.items():
-        tell(f"{INVALID} on {accounts:,} accounts")
-        measured = run_notebook(root, INVALID)
-        slow[accounts] = cells_of(root, measured.memory)
-        paths, con = Paths(root, CLIENT), ibis.duckdb.connect()
-        count = {
-            name: con.read_parquet(paths.clean(name)).count().execute()
-            for name in ("accounts", "customers", "transactions")
-        }
-        grown = f"{'':17} {'':8}"
-        if before is not None:
-            times = accounts / before[0]
-            seconds = f"x{measured.seconds / before[1].seconds:.1f} for x{times:.0f}"
-            grown = f"{seconds:>17} {f'x{measured.memory.max() / before[1].memory.max():.1f}':>8}"
-        print(
-            f"{count['accounts']:10,} {count['customers']:10,} {count['transactions']:12,} "
-            f"{measured.seconds:8.1f} {measured.memory.max():8,.0f} "
-            f"{measured.seconds / count['customers'] * 1e6:18.1f} {grown}",
-            flush=True,
-        )
-        before = accounts, measured
-    for accounts, took in slow.items():
-        print(
-            f"\n{accounts:,} accounts: {took['seconds'].sum():.1f} s in {len(took)} cells, the "
-            f"slowest {SLOWEST}:"
-        )
-        print(f"{'seconds':>8} {'peak MB':>8}  cell")
-        for row in took.nlargest(SLOWEST, "seconds").itertuples():
-            print(f"{row.seconds:8.1f} {row.peak:8,.0f}  {row.cell}")
 
 
 @contextmanager
@@ -214,7 +55,7 @@ def history_of(root: Path) -> Iterator[tuple[History, float | None, np.ndarray]]
         root=root,
         client=CLIENT,
         snapshot=params.snapshot,
-        engine={"memory_limit": f"{engine_mb()}MB"},
+        engine={"memory_limit": f"{LIMITS.engine_mb}MB"},
         invalid_customers={},
     )
     history = look_back(
@@ -373,7 +214,7 @@ def measure_bootstrap(roots: dict[int, Path]) -> None:
 
 
 def main() -> int:
-    """Make the banks, measure both, return the exit code."""
+    """Make the banks, measure both ways, return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     sizes = [35_000, 350_000, 3_500_000]
     parser.add_argument("--accounts", type=int, nargs="+", default=sizes, metavar="N")
@@ -381,9 +222,9 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = (options.folder or Path(temporary)).resolve()
-        roots = {accounts: make_root(folder, accounts) for accounts in sorted(options.accounts)}
+        sizes = sorted(options.accounts)
+        roots = {accounts: make_clean_bank(folder, accounts, LIMITS) for accounts in sizes}
         print(f"{processors()} cores, {memory_mb():,} MB of memory")
-        measure_notebook(roots)
         measure_bootstrap(roots)
     return 0
 

@@ -106,6 +106,23 @@ def run_notebook(root: Path, name: str, limits: Limits) -> Watched:
     return watch(job, minutes=limits.minutes, most_mb=limits.most_mb, folder=root)
 
 
+def make_clean_bank(folder: Path, accounts: int, limits: Limits) -> Path:
+    """Simulate and clean one bank for another benchmark, where not done yet; return its project.
+
+    Raises
+    ------
+    SystemExit
+        When it cannot be cleaned within the limits.
+    """
+    root, cleaning = make_project(folder, accounts), plan.NOTEBOOKS[0].name
+    simulate(root, accounts)
+    if not Paths(root, CLIENT).executed(cleaning).is_file():
+        ran = run_notebook(root, cleaning, limits)
+        if ran.stopped:
+            raise SystemExit(f"{accounts:,} accounts, {cleaning}: {ran.stopped}")
+    return root
+
+
 def measure_bank(root: Path, accounts: int, limits: Limits) -> list[Step]:
     """Simulate one bank, run all its notebooks, and return what each step took."""
     simulated = simulate(root, accounts)
@@ -124,9 +141,9 @@ def measure_bank(root: Path, accounts: int, limits: Limits) -> list[Step]:
     return steps
 
 
-def count_rows(folder: Path) -> int:
+def count_rows(folder: Path, names: str = "*.parquet") -> int:
     """Return how many rows the Parquet files of a folder have."""
-    return sum(pq.read_metadata(path).num_rows for path in folder.glob("*.parquet"))
+    return sum(pq.read_metadata(path).num_rows for path in folder.glob(names))
 
 
 def least_seconds(notebook: plan.Notebook, paths: Paths, limits: Limits) -> float:

@@ -21,7 +21,7 @@ effect, the slope of the best linear predictor and the TOC at 5 %, 10 % ... 95 %
 for these shares after the clock stopped). Exit code 1 when that is above 1e-9, or ours failed.
 
     python benchmarks/uplift.py [--customers 35000 350000 3500000] [--folder FOLDER]
-        [--of effects judging] [--minutes 15] [--memory GB]
+        [--of effects judging] [--minutes 15] [--memory GB] [--out CSV]
 
 With a folder that is kept, what was drawn there is used again. A peer that takes longer than
 `--minutes`, or more memory than `--memory` (by default 85 % of the machine's), is stopped, and not
@@ -38,7 +38,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from watching import costs, measure, tell, write_pieces
+from watching import add_ratio, costs, measure, tell, write_pieces
 
 from customerlab.running import memory_mb, processors
 
@@ -127,6 +127,7 @@ def main() -> int:
     parser.add_argument("--of", nargs="+", choices=list(dict.fromkeys(w.of for w in WAYS)))
     parser.add_argument("--minutes", type=float, default=15)
     parser.add_argument("--memory", type=float, default=0.85 * memory_mb() / 1000, metavar="GB")
+    parser.add_argument("--out", type=Path, metavar="CSV", help="ratios are appended here")
     options = parser.parse_args()
     failed, gave_up = False, set()
     limits = {"minutes": options.minutes, "most_mb": options.memory * 1000}
@@ -151,6 +152,11 @@ def main() -> int:
                     apart = (found.found - ours.found).abs().max(skipna=False)
                     cells[-1] = f"{apart:.1e}"
                     failed |= not apart <= TOLERANCE
+                if not way.ours:
+                    told = f"{size:,} customers"
+                    add_ratio(
+                        options.out, f"uplift, {way.of}", told, way.by, found, ours, cells[-1]
+                    )
                 print("| " + " | ".join(cells) + " |", flush=True)
     if failed:
         print("\nfailed: something did not run, or differs from ours by too much")

@@ -21,7 +21,7 @@ is off by more than 1 %, or ours did not finish.
 
     python benchmarks/value.py [--customers 100000 1000000 5000000] [--folder FOLDER]
         [--only counts rounded lifetimes ...] [--minutes 10] [--memory GB]
-        [--environments FOLDER] [--pymc-python PATH]
+        [--environments FOLDER] [--pymc-python PATH] [--out CSV]
 
 The peers' environments are made where they are not there yet (from value_peers/requirements-*.txt,
 by default in a temporary folder); pymc-marketing needs Python 3.12 or later, whose path can be
@@ -43,9 +43,17 @@ from pathlib import Path
 
 import ibis
 import numpy as np
-import pandas as pd
 import pyarrow as pa
-from watching import Measured, costs, make_environment, measure, tell, write_pieces
+from watching import (
+    Measured,
+    add_ratio,
+    costs,
+    make_environment,
+    measure,
+    tell,
+    unfinished,
+    write_pieces,
+)
 
 from customerlab.running import memory_mb, processors
 from customerlab.value.bgnbd import log_likelihood
@@ -187,8 +195,7 @@ def run(way: Way, data: Path, options: argparse.Namespace, environments: Path) -
         try:
             python = make_environment(environments / way.environment, wanted, own)
         except subprocess.CalledProcessError:
-            none = pd.Series(dtype=float)
-            return Measured(np.nan, np.nan, np.nan, none, none, "cannot be installed")
+            return unfinished("cannot be installed")
     asked = [str(python), str(PEERS / way.script), way.asked, str(data)]
     limits = {"minutes": options.minutes, "most_mb": options.memory * 1000}
     return measure(asked, data / f"{way.asked}.csv", **limits)
@@ -205,6 +212,7 @@ def main() -> int:
     parser.add_argument("--memory", type=float, default=0.85 * memory_mb() / 1000, metavar="GB")
     parser.add_argument("--environments", type=Path, metavar="FOLDER")
     parser.add_argument("--pymc-python", metavar="PATH")
+    parser.add_argument("--out", type=Path, metavar="CSV", help="ratios are appended here")
     options = parser.parse_args()
     failed, gave_up = False, set()
     lines = [row(["", "planted", *(f"{x:g}" for x in TRUE.values()), "", "", ""])]
@@ -224,11 +232,13 @@ def main() -> int:
                 print(row([f"{size:,}", way.by, *cells]), flush=True)
                 if found.stopped:
                     gave_up.add(way)
+                    told = f"{size:,} customers"
+                    add_ratio(options.out, "value", told, way.by, found, done.get(WAYS[0]))
                     failed |= way.ours or found.stopped.startswith("failed")
                 else:
                     done[way] = found
             if WAYS[0] in done:
-                told, right = compare(size, data, done)
+                told, right = compare(size, data, done, options.out)
                 lines += told
                 failed |= not right
     print(f"\n{row(FOUND)}\n|{'---|' * len(FOUND)}")
@@ -238,7 +248,9 @@ def main() -> int:
     return int(failed)
 
 
-def compare(size: int, data: Path, done: dict[Way, Measured]) -> tuple[list[str], bool]:
+def compare(
+    size: int, data: Path, done: dict[Way, Measured], out: Path | None
+) -> tuple[list[str], bool]:
     """Return lines of what each way found, and whether lifetimes found what we did."""
     judge, lines, right = Judge(data, size), [], True
     tell(f"{size:,} customers made {judge.purchases:,} purchases; {len(judge.counts):,} histories")
@@ -250,6 +262,9 @@ def compare(size: int, data: Path, done: dict[Way, Measured]) -> tuple[list[str]
         apart = judge.scores_apart(way)
         cells = [f"{size:,}", way.by, *(f"{p[name]:.4f}" for name in TRUE)]
         lines.append(row([*cells, *(f"{x:.4f}" for x in below), f"{apart:.1e}"]))
+        if not way.ours:
+            same = f"{apart:.1e} of purchases in 12 months"
+            add_ratio(out, "value", f"{size:,} customers", way.by, found, done[WAYS[0]], same)
         if way.environment == "lifetimes":
             right &= bool(min(below) > -1e-3 and (np.abs(p / at - 1) < TOLERANCE).all())
     return lines, right

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
+import lifelines  # noqa: F401 -- ours asks for it, and for SciPy, on use; see ENGINE
 import pandas as pd
 from peer import BANDS, FIXED, TERMS, Estimates, Model, curve, run
 

@@ -1,18 +1,17 @@
 """The clock of scripts that benchmarks run in processes of their own, and how they tell of it.
 
-Needs nothing but pandas, so that it works in a peer's own environment.
+Needs nothing but Python, so that it works in a peer's own environment.
 """
 
 from __future__ import annotations
 
+import csv
 import os
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
-
-import pandas as pd
 
 #: The exit code where there is not enough memory, as in benchmarks/watching.
 OUT_OF_MEMORY = 3
@@ -41,7 +40,17 @@ class Clock:
     def write(self, out: Path, found: Mapping[tuple[str, str], float]) -> None:
         """Write ``what``, ``name``, ``value``: what each step took, and what was found."""
         rows = [*self.rows, *((what, name, float(x)) for (what, name), x in found.items())]
-        pd.DataFrame(rows, columns=["what", "name", "value"]).to_csv(out, index=False)
+        with out.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([("what", "name", "value"), *rows])
+
+
+def run(work: Callable[[Path], Mapping[tuple[str, str], float]]) -> None:
+    """Do all of a script's work in the folder named first, and tell of it in the file named last.
+
+    `work` returns what was found.
+    """
+    clock = Clock()
+    clock.write(Path(sys.argv[-1]), clock.time("all", lambda: work(Path(sys.argv[1]))))
 
 
 def _processors() -> float:

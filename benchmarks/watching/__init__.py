@@ -50,6 +50,8 @@ class Measured:
         By ``what`` and ``name``: what it found, and ``seconds`` and ``cpu`` of its steps.
     stopped : str
         Why it did not finish; empty if it did.
+    whole : float
+        Seconds from the start of the process to its end, with what it imports.
     """
 
     seconds: float
@@ -58,6 +60,7 @@ class Measured:
     found: pd.Series
     steps: pd.Series
     stopped: str = ""
+    whole: float = np.nan
 
 
 def watch(
@@ -121,12 +124,18 @@ def measure(
     out.unlink(missing_ok=True)
     ran = watch([*command, str(out)], minutes=minutes, most_mb=most_mb)
     if ran.stopped:
-        none = pd.Series(dtype=float)
-        return Measured(np.nan, np.nan, ran.peak, none, none, ran.stopped)
+        return unfinished(ran.stopped, peak=ran.peak, whole=ran.seconds)
     told = pd.read_csv(out).set_index(["what", "name"])["value"].astype(float)
     of_steps = told.index.get_level_values("what").isin(["seconds", "cpu"])
     steps, found = told[of_steps], told[~of_steps]
-    return Measured(steps["seconds"].sum(), steps["cpu"].sum(), ran.peak, found, steps)
+    seconds, cpu = steps["seconds"].sum(), steps["cpu"].sum()
+    return Measured(seconds, cpu, ran.peak, found, steps, whole=ran.seconds)
+
+
+def unfinished(why: str, *, peak: float = np.nan, whole: float = np.nan) -> Measured:
+    """Return what is known of a process that did not come to its end, or never began."""
+    none = pd.Series(dtype=float)
+    return Measured(np.nan, np.nan, peak, none, none, why, whole)
 
 
 def costs(found: Measured, ours: Measured | None) -> list[str]:
@@ -137,6 +146,38 @@ def costs(found: Measured, ours: Measured | None) -> list[str]:
     if ours is None or ours is found or ours.stopped:
         return [*cells, "", ""]
     return [*cells, f"{found.seconds / ours.seconds:,.1f}", f"{found.cpu / ours.cpu:,.1f}"]
+
+
+def add_ratio(
+    out: Path | None,
+    what: str,
+    rows: str,
+    by: str,
+    found: Measured,
+    ours: Measured | None,
+    same: str = "",
+) -> None:
+    """Append what a peer took beside ours to a CSV file, where one is asked for.
+
+    Parameters
+    ----------
+    out : path, optional
+    what, rows, by : str
+        What was done, on how many rows of what, and by whom.
+    found, ours : Measured
+        Nothing is appended where ours did not finish.
+    same : str
+        How far the results are the same.
+    """
+    if out is None or ours is None or ours.stopped:
+        return
+    line = {
+        **{"what": what, "rows": rows, "ours s": ours.seconds, "ours GB": ours.peak / 1000},
+        **{"by": by, "s": found.seconds, "GB": found.peak / 1000},
+        **{"times ours": found.seconds / ours.seconds, "in CPU s": found.cpu / ours.cpu},
+        "same to": f"did not finish ({found.stopped})" if found.stopped else same,
+    }
+    pd.DataFrame([line]).to_csv(out, mode="a", header=not out.exists(), index=False)
 
 
 def write_pieces(made: Path, name: str, pieces: Iterable[pa.Table]) -> None:
