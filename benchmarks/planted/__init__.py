@@ -85,29 +85,31 @@ def _leavers(paths: Paths) -> list[tuple]:
 
 
 def _effects(paths: Paths) -> list[tuple]:
-    shown = pd.read_csv(paths.table("effects")).set_index(["arm", "outcome"])
-    ends = ["adjusted_effect", "adjusted_low", "adjusted_high"]
-    lines = []
+    shown = pd.read_csv(paths.table("effects"))
+
+    def found(arm: str, outcome: str, *names: str) -> list[float]:
+        [row] = shown[(shown["arm"] == arm) & (shown["outcome"] == outcome)].to_dict("records")
+        return [float(row[name]) for name in names]
+
+    ends = ("adjusted_effect", "adjusted_low", "adjusted_high")
+    lines: list[tuple] = []
     for arm in ("sms", "call"):
         (true,) = _ask(
             f"SELECT avg(chance_{arm} - chance_control) FROM read_parquet(?)",
             _truth(paths, "responses"),
         )
-        found = shown.loc[(arm, "bought_plan"), ends].astype(float)
-        lines.append((f"more buyers by {arm}", true, *found))
-    coupon = shown.loc[("coupon", "card_spend"), ["relative", "relative_low", "relative_high"]]
-    true = simulate.planted.COUPON_FACTOR - 1
-    lines.append(("larger card spend by the coupon", true, *coupon.astype(float)))
-    letter = shown.loc[("letter", "card_spend"), ends].astype(float)
-    return [*lines, ("card spend by the letter", 0.0, *letter)]
+        lines.append((f"more buyers by {arm}", true, *found(arm, "bought_plan", *ends)))
+    coupon = found("coupon", "card_spend", "relative", "relative_low", "relative_high")
+    lines.append(("larger card spend by the coupon", simulate.planted.COUPON_FACTOR - 1, *coupon))
+    return [*lines, ("card spend by the letter", 0.0, *found("letter", "card_spend", *ends))]
 
 
 def _chances(paths: Paths) -> list[tuple]:
     found, true, alike = _ask(
-        "WITH both AS (SELECT s.chance AS ours, t.chance AS theirs, "
+        "WITH pairs AS (SELECT s.chance AS ours, t.chance AS theirs, "
         "rank() OVER (ORDER BY s.chance) AS one, rank() OVER (ORDER BY t.chance) AS other "
         "FROM read_parquet(?) s JOIN read_parquet(?) t USING (customer_id, product, channel)) "
-        "SELECT avg(ours), avg(theirs), corr(one, other) FROM both",
+        "SELECT avg(ours), avg(theirs), corr(one, other) FROM pairs",
         paths.scores("response_model"),
         _truth(paths, "response_chances"),
     )

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 BENCHMARKS = Path(__file__).parent.parent
 #: Where scripts find this copy of the package, and the clock.
 PLACES = (BENCHMARKS.parent / "src", BENCHMARKS)
-#: Memory is looked at so often, in seconds.
+#: Memory is looked at so often, in seconds, where nothing else is said.
 EVERY = 0.02
 #: What a peer ends with where there is not enough memory, as in benchmarks/clocked.
 OUT_OF_MEMORY = 3
@@ -69,10 +69,11 @@ def watch(
     minutes: float,
     most_mb: float = np.inf,
     folder: Path | None = None,
+    every: float = EVERY,
 ) -> Watched:
     """Run a process with this copy of the package and watch its memory, to its end or a limit.
 
-    It runs in `folder`, or where we are.
+    It runs in `folder`, or where we are; memory is looked at `every` so many seconds.
 
     The memory is that of it and of all that it started; at a limit all of them are ended. What a
     process said is shown where it failed.
@@ -97,7 +98,7 @@ def watch(
                 stop(watched)
                 process.wait()
                 break
-            time.sleep(EVERY)
+            time.sleep(every)
         seconds = time.perf_counter() - began
         if not stopped and process.returncode:
             said.seek(0)
