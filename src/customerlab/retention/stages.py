@@ -108,7 +108,12 @@ def stages_in(tables: Mapping[str, ir.Table]) -> tuple[str, ...]:
     return tuple(stage for stage, told in there.items() if told)
 
 
-def with_stages(rows: ir.Table, tables: Mapping[str, ir.Table], stages: Sequence[str]) -> ir.Table:
+def with_stages(
+    rows: ir.Table,
+    tables: Mapping[str, ir.Table],
+    stages: Sequence[str],
+    keep: Callable[[ir.Table], ir.Table] = lambda table: table,
+) -> ir.Table:
     """Add a boolean column for each stage, as known at the beginning of the month.
 
     Parameters
@@ -118,9 +123,12 @@ def with_stages(rows: ir.Table, tables: Mapping[str, ir.Table], stages: Sequence
     tables : mapping of str to table
     stages : sequence of str
         Of :func:`stages_in`.
+    keep : callable, optional
+        Works a table out once.
     """
     if "balance_falling" in stages:
-        fallen = _fallen(monthly_assets(tables["balances"], tables["accounts"]))
+        # one after the other: each needs much memory
+        fallen = keep(_fallen(keep(monthly_assets(tables["balances"], tables["accounts"]))))
         rows = rows.left_join(fallen, [("customer_id", "whose"), ("known_index", "then")])
         rows = rows.mutate(balance_falling=rows.fallen.fill_null(False))
         rows = rows.drop("whose", "then", "fallen")
@@ -149,7 +157,10 @@ def _fallen(assets: ir.Table) -> ir.Table:
     held = assets.mutate(level=level.fill_null(ibis.literal(0).cast(level.type())), known=known)
     fallen = (held.known >= LEVEL_KNOWN) & (held.level >= held.known * LEVEL_AT_LEAST)
     fallen &= held.assets * held.known <= held.level * FALLEN_TO
-    return held.select(whose="customer_id", then=held.month_index + 1, fallen=fallen)
+    fallen_in = held.filter(fallen)
+    return fallen_in.select(
+        whose="customer_id", then=fallen_in.month_index + 1, fallen=ibis.literal(True)
+    )
 
 
 def _closing(accounts: ir.Table) -> ir.Table:
@@ -201,7 +212,7 @@ def place_customers(
         nobody = today.select("customer_id", stage=ibis.literal(NONE))
         frames = [pd.DataFrame(columns=names) for names in (_TODAY, _SEEN, _GONE)]
         return Stages((), *frames, nobody, count, 0, "not_enough_data")
-    flags = with_stages(today, tables, stages)
+    flags = with_stages(today, tables, stages, keep)
     furthest = [(flags[stage], stage) for stage in reversed(stages)]
     placed = keep(flags.select("customer_id", stage=ibis.cases(*furthest, else_=NONE)))
     people, exits = _followed(tables, lines, stages, keep)
@@ -237,7 +248,7 @@ def _followed(
         whose="customer_id",
         deal=ibis.row_number().over(ibis.window(order_by="customer_id")) % (last - first + 1),
     )
-    rows = keep(with_stages(rows, tables, stages))
+    rows = keep(with_stages(rows, tables, stages, keep))
     rows = rows.join(rank, [("customer_id", "whose")])
     order = ibis.window(group_by="customer_id", order_by="known_index")
     new = {f"new_{s}": rows[s] & ~rows[s].lag().over(order).fill_null(True) for s in stages}
