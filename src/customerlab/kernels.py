@@ -52,6 +52,13 @@ class OwnPortsManager(AsyncKernelManager):
         await self.provisioner.kill()
         raise KernelNotStarted(f"the kernel did not start within {self.start_timeout:.0f} seconds")
 
+    async def _async_interrupt_kernel(self) -> None:
+        """Leave out what Jupyter does first to a kernel that is to stop.
+
+        Here it has nothing left to do by then, or is killed: to be interrupted, too, it would only
+        complain of.
+        """
+
     def _learn_ports(self) -> bool:
         """Say whether the kernel has written its ports, and keep them."""
         try:
