@@ -239,12 +239,17 @@ def _publish(notebook: plan.Notebook, params: Params, paths: Paths) -> Path:
 
 
 def _prepare_process() -> None:
-    """Set what has to be set before Jupyter's modules are imported."""
+    """Set what has to be set before Jupyter's modules are imported, and for the kernel."""
     # the kernel of this environment, not a user-wide one of the same name
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     # jsonschema would build a parser for addresses, two and a half seconds in every process;
     # it does without where the parser is not installed, and notebooks need none
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+    # likewise Papermill, which would read notebooks from Hadoop where pyarrow is installed
+    sys.modules["pyarrow.fs"] = None  # type: ignore[assignment]
+    # tables of counts are small: threads of linear algebra wait for one another longer than they
+    # compute, and add up in an order that depends on how many there are
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
