@@ -129,6 +129,24 @@ def test_a_curve_with_one_early_customer_does_not_fall_to_zero():
     assert curve.at(1).empty
 
 
+def test_a_curve_ends_where_nobody_is_at_risk():
+    """Two of long tenure, seen after all others had gone, say nothing of what was between."""
+    seen = pd.DataFrame(
+        {
+            "entry": [0, 0, 0, 9, 12],
+            "duration": [2, 3, 6, 11, 14],
+            "churned": [True, True, False, True, False],
+            "n": [4, 3, 2, 1, 1],
+        }
+    )
+    curve = churn.survival(seen)
+    oracle = KaplanMeierFitter().fit([2] * 4 + [3] * 3 + [6] * 2, [1] * 7 + [0] * 2)
+    whole = curve.table.loc[curve.table["month"].isin([2, 3, 6])]
+    np.testing.assert_allclose(whole["survival"], oracle.predict([2, 3, 6]), rtol=1e-12)
+    assert curve.table["month"].max() == 6
+    assert curve.at(11).empty
+
+
 def test_all_censored_and_empty_are_told_and_not_computed():
     counts = pd.DataFrame({"duration": [3, 5], "churned": False, "n": [40, 60], "g": ["a", "b"]})
     curve = churn.survival(counts, "g")

@@ -51,6 +51,7 @@ ORDER = [
     "newclient",
     "examples",
     "locks",
+    "kernels",
     "progress",
     "ending",
     "job",

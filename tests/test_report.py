@@ -167,7 +167,7 @@ def test_links_and_pictures_inside_the_page_stay():
     html = render(cells)
     assert '<a href="https://example.org">' in html
     assert 'alt="A figure without a description."' in html
-    assert """alt='a "point"'""" in html
+    assert 'alt="a &quot;point&quot;"' in html
     assert "&lt;Figure" not in html
 
 

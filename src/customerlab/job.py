@@ -63,8 +63,9 @@ def run_notebook(
     CustomerlabError
         When the parameters are wrong or the notebook lacks a source.
     NotebookFailed
-        When a cell raised, or none wrote a file that the plan promises to others; what ran is
-        kept as ``<notebook>.failed.ipynb``. When the disk is full, and then nothing is kept.
+        When the kernel did not start, a cell raised, or none wrote a file that the plan promises
+        to others; what ran is kept as ``<notebook>.failed.ipynb``. When the disk is full, and then
+        nothing is kept.
     """
     root = root or project_root()
     params = load_params(params_path)
@@ -115,6 +116,7 @@ def _execute(notebook: plan.Notebook, parameters: dict[str, Any], paths: Paths, 
     """Execute under a temporary name, then rename to the final or the failed one."""
     import papermill  # before our engine, which it imports itself
 
+    from customerlab.kernels import KernelNotStarted
     from customerlab.progress import KernelDied
 
     running = _running(notebook, paths)
@@ -135,6 +137,9 @@ def _execute(notebook: plan.Notebook, parameters: dict[str, Any], paths: Paths, 
         )
     except (papermill.PapermillExecutionError, KernelDied) as error:
         raise NotebookFailed(_explained(notebook, error, paths)) from error
+    except KernelNotStarted as error:
+        why = f"{error}; what it said stands above"
+        raise NotebookFailed(f"{paths.client}: {notebook.name} did not start: {why}") from error
     running.replace(paths.executed(notebook.name))
 
 
@@ -234,12 +239,17 @@ def _publish(notebook: plan.Notebook, params: Params, paths: Paths) -> Path:
 
 
 def _prepare_process() -> None:
-    """Set what has to be set before Jupyter's modules are imported."""
+    """Set what has to be set before Jupyter's modules are imported, and for the kernel."""
     # the kernel of this environment, not a user-wide one of the same name
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     # jsonschema would build a parser for addresses, two and a half seconds in every process;
     # it does without where the parser is not installed, and notebooks need none
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+    # likewise Papermill, which would read notebooks from Hadoop where pyarrow is installed
+    sys.modules["pyarrow.fs"] = None  # type: ignore[assignment]
+    # tables of counts are small: threads of linear algebra wait for one another longer than they
+    # compute, and add up in an order that depends on how many there are
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -20,6 +20,8 @@ from papermill.engines import NBClientEngine
 from papermill.iorw import write_ipynb
 from traitlets.config import Config
 
+from customerlab.kernels import OwnPortsManager
+
 _HEADING = re.compile(r"^#+[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
 _CODE_BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
@@ -107,7 +109,10 @@ class ProgressEngine(NBClientEngine):
             stderr_file=stderr_file,
             on_cell_start=progress.cell_starts,
             # customers' data goes over the wire to the kernel, on a machine that others may share
-            config=Config(KernelManager={"transport_encryption": "auto"}),
+            config=Config(
+                OwnPortsManager={"transport_encryption": "auto", "start_timeout": start_timeout}
+            ),
+            kernel_manager_class=OwnPortsManager,
         )
         try:
             client.execute(**({"pass_fds": tuple(pass_fds)} if pass_fds else {}))

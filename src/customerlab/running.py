@@ -23,6 +23,7 @@ _NOT_OF_NOTEBOOKS = {
     "examples",
     "guessing",
     "job",
+    "kernels",
     "locks",
     "newclient",
     "progress",

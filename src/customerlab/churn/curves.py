@@ -58,7 +58,8 @@ class Survival:
         ``group``, ``customers``, ``events``, ``median`` (months until half have left; missing
         when fewer have), ``begins`` and ``status``. Where customers are seen only from some
         tenure on and fewer than 30 were seen earlier, the curve begins at month ``begins`` and
-        tells the share of those who were here then.
+        tells the share of those who were here then. It ends where nobody is at risk any more,
+        although customers of a longer tenure may follow.
     by : str or None
         What the groups are groups of; None for all customers, whose group is ``all``.
     logrank : LogRank or None
@@ -154,11 +155,20 @@ def first_month(data: pd.DataFrame) -> float:
     return max(first, float(data.loc[data["duration"] > first, "entry"].min()))
 
 
+def _before_a_gap(data: pd.DataFrame) -> pd.DataFrame:
+    """Leave out who entered only after a time at which nobody was at risk."""
+    ordered = data.sort_values("entry")
+    # nobody is at risk between the last exit of those so far and the next entry
+    gap = ordered["entry"] >= ordered["duration"].cummax().shift(fill_value=np.inf)
+    return ordered.loc[~gap.cummax()]
+
+
 def _curve(data: pd.DataFrame) -> tuple[pd.DataFrame, float, float]:
     from lifelines import KaplanMeierFitter  # slow to import
 
     begins = first_month(data)
     data = data.loc[data["duration"] > begins].assign(entry=lambda d: d["entry"].clip(begins))
+    data = _before_a_gap(data)
     last = data["duration"].max()
     times = np.unique(np.concatenate([data["duration"], np.arange(np.ceil(begins), last + 1)]))
     times = np.unique(np.concatenate([[begins], times[(times > begins) & (times <= last)]]))

@@ -87,6 +87,7 @@ def render_page(
         extra_template_basedirs=[str(FOLDER.parent)],
         exclude_input=True,
         exclude_anchor_links=True,
+        optimistic_validation=True,  # once, not before and after each of eleven steps
     )
     page = {
         "lang": {"en": "en", "zh": "zh-Hans"}[words.language],
@@ -96,7 +97,8 @@ def render_page(
         "index": {"href": index, "text": words(_BACK)} if index else None,
         "no_alt": words(_NO_ALT),
     }
-    html, _ = exporter.from_notebook_node(notebook, resources={"page": page})
+    # past HTMLExporter's own, which parses the whole page again to mark what our template marks
+    html, _ = super(HTMLExporter, exporter).from_notebook_node(notebook, resources={"page": page})
     html = _own_ids(without_style(html))
     audit = _Audit(_PERSONAL | {_plain(column) for column in personal})
     audit.feed(html)
