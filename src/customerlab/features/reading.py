@@ -13,6 +13,9 @@ from customerlab.features.names import band
 #: Assets below this were too little three months ago for a trend to mean anything.
 LITTLE = 100
 
+#: The number of a month that does not come.
+_NEVER = 12 * 10_000
+
 
 def join(rows: ir.Table, other: ir.Table, on: list[tuple[str, str]]) -> ir.Table:
     """Join a table by the customer ``whose`` rows it holds, and drop that column again."""
@@ -170,7 +173,8 @@ def with_rating(rows: ir.Table, tables: Mapping[str, ir.Table]) -> ir.Table:
     rated = rated.filter(rated.score.notnull())
     month = rated.group_by(["whose", "rated_in"]).aggregate(score=rated.score.mean())
     order = ibis.window(group_by="whose", order_by="rated_in")
-    month = month.mutate(until=month.rated_in.lead().over(order))
+    # comparisons only: with an "or" among them DuckDB would compare every row with every rating
+    month = month.mutate(until=month.rated_in.lead().over(order).fill_null(_NEVER))
     third = (month.score - low) / (high - low).nullif(0.0)
     month = month.mutate(
         rating=ibis.cases(
@@ -182,7 +186,7 @@ def with_rating(rows: ir.Table, tables: Mapping[str, ir.Table]) -> ir.Table:
         [
             rows.customer_id == month.whose,
             month.rated_in < rows.known_index,
-            month.until.isnull() | (month.until >= rows.known_index),
+            month.until >= rows.known_index,
         ],
     )
     return joined.mutate(rating=joined.rating.fill_null("none")).drop("whose", "rated_in", "until")

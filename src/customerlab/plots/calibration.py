@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from customerlab.churn.calibration import LEAST
 from customerlab.churn.judging import TOO_FEW
 from customerlab.messages import ENGLISH, Message, Words, say
-from customerlab.plots.chart import ACCENT, INK, SOFT, TINTS, Canvas, Chart, draw
+from customerlab.plots.chart import ACCENT, INK, SOFT, TINTS, Canvas, Chart, draw, text_width
 from customerlab.plots.rows import dot
 
 _LINE = 19  # from one line of text to the next
@@ -134,7 +134,8 @@ def _draw(
             _paint_panel(canvas, part, left + _LEFT, top + heads * _LINE + 6, side)
             below = top + heads * _LINE + 6 + side + _BARS + 28 + _LINE / 2
             text = canvas.labels(told.chance)
-            sheet.text(left + _LEFT, below, text, va="center_baseline", color=SOFT)
+            begins = min(left + _LEFT, left + width - text_width(text))
+            sheet.text(begins, below, text, va="center_baseline", color=SOFT)
 
     return draw(
         paint,

@@ -91,7 +91,7 @@ def _nothing(text: Message, words: Words) -> Chart:
 
 
 def _paint_path(canvas: Canvas, lines: dict[str, pd.DataFrame], months: int) -> None:
-    left, top, height = 52.0, 2.0 * _LINE + 8, 230.0 if canvas.narrow else 280.0
+    left, top, height = 56.0, 2.0 * _LINE + 8, 230.0 if canvas.narrow else 280.0
     right = 12.0
     canvas.grow_to(top + height + 30 + _LINE)
     axes = canvas.axes(left, top, canvas.width - left - right, height)

@@ -205,7 +205,7 @@ def _paint_curves(canvas: Canvas, curves: Sequence[Curve], bottom: float, wordin
     several = len(curves) > 1
     widest = max(text_width(canvas.labels(curve.name)) for curve in curves)
     counts = [count_label(canvas, n) for curve in curves for n in curve.at_risk.values()]
-    left, right, top = 48.0, 14.0, 8.0
+    left, right, top = 48.0, 14.0, 10.0
     if several and canvas.narrow:  # names in lines above
         top += LINE * len(curves) + 6
     elif several:  # names at the ends of the curves, and before the numbers at risk
