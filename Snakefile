@@ -14,7 +14,7 @@ from customerlab import plan
 from customerlab.errors import CustomerlabError
 from customerlab.params import load_params
 from customerlab.paths import Paths
-from customerlab.running import code_files, source_files
+from customerlab.running import code_fingerprint, source_files
 
 config.setdefault("options", "")
 config.setdefault("checked", False)
@@ -28,6 +28,7 @@ try:
     SOURCES = {params.client: source_files(params, Path(), file) for file, params in CLIENTS}
 except CustomerlabError as error:
     raise WorkflowError(str(error))
+CODE = code_fingerprint(Path())
 
 
 onstart:
@@ -61,7 +62,6 @@ for file, params in CLIENTS:
             input:
                 notebooks=plan.inputs(notebook, params, Paths(Path(), params.client)),
                 sources=SOURCES[params.client] if notebook.name == "01_data_cleaning" else [],
-                code=code_files(Path()),
             output:
                 plan.outputs(notebook, params, Paths(Path(), params.client)),
             params:
@@ -69,6 +69,7 @@ for file, params in CLIENTS:
                 file=file,
                 notebook=notebook.name,
                 used=plan.fingerprint(notebook, params),
+                code=CODE,
             threads: int(config.get("threads", 1))
             resources:
                 mem_mb=int(config.get("memory", 2000)),

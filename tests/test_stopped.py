@@ -17,7 +17,10 @@ import psutil
 import pytest
 from small_project import ROOT, call, copy_project, start
 
+from customerlab.params import check_params
+from customerlab.paths import Paths
 from customerlab.simulate import simulate_bank
+from customerlab.workspace import Lab
 
 CLIENT = "demo_bank"
 RUN = ("run", f"params/{CLIENT}.yaml", "--only", "data_cleaning")
@@ -93,6 +96,25 @@ def test_a_full_disk_is_named_and_the_next_run_goes_on(small_disk, raw, undistur
     subprocess.run(["mount", "-o", "remount,size=50m", str(small_disk)], check=True)
     assert call(root, *RUN).returncode == 0
     assert cleaned(root) == undisturbed
+
+
+@pytest.mark.parametrize("save", [Lab.save_scores, Lab.save_actions])
+def test_what_later_notebooks_say_of_customers_is_whole_or_not_there(small_disk, save):
+    """Their rows do not fit on the disk; with room they do, and nothing is in the way."""
+    paths = Paths(small_disk.parent, CLIENT)
+    params = check_params({"client": CLIENT, "snapshot": "2025-12-31"}, "test")
+    lab = Lab("03_customer_value", params, paths)
+    rows = lab.engine.sql(
+        "SELECT md5(i::text) AS customer_id, random() AS worth FROM range(90000) t(i)"
+    )
+    with pytest.raises(duckdb.IOException, match="No space left on device"):
+        save(lab, rows)
+    assert not [path for path in paths.data.rglob("*") if path.is_file()]
+    subprocess.run(["mount", "-o", "remount,size=50m", str(small_disk)], check=True)
+    save(lab, rows)
+    (written,) = [path for path in paths.data.rglob("*") if path.is_file()]
+    assert written in (paths.scores(lab.section), paths.actions(lab.section, params.snapshot))
+    assert lab.read(written).count().execute() == 90_000
 
 
 def test_too_little_memory_is_named_with_what_to_change(tmp_path, raw, undisturbed):

@@ -25,6 +25,10 @@ from customerlab.kernels import OwnPortsManager
 _HEADING = re.compile(r"^#+[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
 _CODE_BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
+#: What a kernel does first. Imports are many objects that live on: looked through for cycles every
+#: 700, as Python does by itself, they cost a tenth more.
+_FIRST = "__import__('gc').set_threshold(50_000)"
+
 
 class KernelDied(Exception):
     """The kernel ended in the middle of a cell.
@@ -113,6 +117,7 @@ class ProgressEngine(NBClientEngine):
                 OwnPortsManager={"transport_encryption": "auto", "start_timeout": start_timeout}
             ),
             kernel_manager_class=OwnPortsManager,
+            extra_arguments=[f"--IPKernelApp.exec_lines={_FIRST}"],
         )
         try:
             client.execute(**({"pass_fds": tuple(pass_fds)} if pass_fds else {}))

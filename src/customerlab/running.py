@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -78,9 +79,12 @@ def source_files(params: Params, root: Path, where: str) -> list[Path]:
     ]
 
 
-def code_files(root: Path) -> list[Path]:
-    """Return the files of this package, and its locked dependencies, that results rest on."""
-    root = root.resolve()
+def code_fingerprint(root: Path) -> str:
+    """Return a hash of this package's files, and of its locked dependencies, as results rest on.
+
+    As one parameter: some four hundred files as inputs of every notebook, each compared for each
+    output, would cost a small client two seconds.
+    """
     package = Path(__file__).parent
     used = sorted(
         path
@@ -89,7 +93,12 @@ def code_files(root: Path) -> list[Path]:
         and path.relative_to(package).parts[0].removesuffix(".py") not in _NOT_OF_NOTEBOOKS
     )
     lock = root / "requirements.lock"
-    return [seen_from(root, path) for path in (*used, *([lock] if lock.is_file() else []))]
+    code = hashlib.sha256()
+    for path in (*used, *([lock] if lock.is_file() else [])):
+        name = path.relative_to(package) if path != lock else lock.name
+        code.update(f"{name}\0{path.stat().st_size}\0".encode())
+        code.update(path.read_bytes())
+    return code.hexdigest()
 
 
 def run(
