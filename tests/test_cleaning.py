@@ -754,8 +754,7 @@ def test_spark_gives_the_same(spark, tmp_path):
         raw.to_parquet(tmp_path / f"{number}.parquet")
         there = spark.read_parquet(tmp_path / f"{number}.parquet", table_name=f"raw_{number}")
         theirs = {
-            name: spark.create_table(f"p_{name}", ibis.memtable(parent.to_pandas()), temp=True)
-            for name, parent in parents.items()
+            name: spark.keep(ibis.memtable(parent.to_pandas())) for name, parent in parents.items()
         }
         ours = mark(table, raw, spec, parents=parents)
         other = mark(table, there, spec, parents=theirs)

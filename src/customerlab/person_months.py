@@ -163,11 +163,12 @@ def features_of_people(
     chosen = choose(features, tables)
     kept = [name for name in people.columns if name != "clock"]
     day = snapshot + dt.timedelta(days=1)
-    now = ibis.literal(day.year * 12 + day.month - 1, "int64")
+    month = day.year * 12 + day.month - 1
+    now = ibis.literal(month, "int64")
     rows = people.select(
         *kept, month_index=now, known_index=now, tenure=now - month_index(people.clock)
     )
-    rows = with_features(with_people(rows, tables, chosen), tables, chosen)
+    rows = with_features(with_people(rows, tables, chosen), tables, chosen, month)
     age = ["age_months"] if "age_band" in chosen else []
     return rows.select(*kept, "tenure", *age, *chosen)
 

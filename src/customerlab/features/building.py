@@ -87,7 +87,10 @@ def with_people(rows: ir.Table, tables: Mapping[str, ir.Table], chosen: Sequence
 
 
 def with_features(
-    rows: ir.Table, tables: Mapping[str, ir.Table], chosen: Sequence[str]
+    rows: ir.Table,
+    tables: Mapping[str, ir.Table],
+    chosen: Sequence[str],
+    month: int | None = None,
 ) -> ir.Table:
     """Add the features as they were known.
 
@@ -98,6 +101,8 @@ def with_features(
         ``month_index`` and ``tenure`` of the month itself, for what moves on by itself.
     tables : mapping of str to table
     chosen : sequence of str
+    month : int, optional
+        The ``known_index`` of all rows, where it is one: then only what tells of it is added up.
     """
     if "payroll" in chosen:
         paid = paid_months(tables["transactions"])
@@ -114,9 +119,9 @@ def with_features(
         )
         rows = rows.mutate(payroll=state).drop("following")
     if {"products", "trend", "balance"} & set(chosen):
-        rows = with_holdings(rows, tables, chosen)
+        rows = with_holdings(rows, tables, chosen, month)
     if "moves" in chosen:
-        rows = with_moves(rows, tables["transactions"])
+        rows = with_moves(rows, tables["transactions"], month)
     if "contacts" in chosen:
         rows = with_contacts(rows, tables["interactions"])
     if "rating" in chosen:

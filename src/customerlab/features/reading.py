@@ -77,15 +77,22 @@ def holdings(accounts: ir.Table, balances: ir.Table) -> ir.Table:
 
 
 def with_holdings(
-    rows: ir.Table, tables: Mapping[str, ir.Table], chosen: Sequence[str]
+    rows: ir.Table,
+    tables: Mapping[str, ir.Table],
+    chosen: Sequence[str],
+    month: int | None = None,
 ) -> ir.Table:
     """Add what the balances tell: accounts, assets, and how they moved."""
-    held = holdings(tables["accounts"], tables["balances"])
+    balances = tables["balances"]
+    ends = month_index(balances.month)
+    began, ended = ends.min().as_scalar(), ends.max().as_scalar()
+    if month is not None:
+        balances = balances.filter(ends.isin([month - 1, month - 4]))
+    held = holdings(tables["accounts"], balances)
     # what was held at a month's end is known when the next one begins
     last = held.select("whose", known_now=held.held_index + 1, now="assets", accounts="products")
     rows = join(rows, last, [("customer_id", "whose"), ("known_index", "known_now")])
     rows = rows.drop("known_now")
-    began, ended = held.held_index.min().as_scalar(), held.held_index.max().as_scalar()
     # a month before the first balances or after the last is not known, and not empty
     unseen = (rows.known_index <= began) | (rows.known_index - 1 > ended)
     steps: dict[str, ir.Value] = {}
@@ -128,8 +135,12 @@ def with_contacts(rows: ir.Table, interactions: ir.Table) -> ir.Table:
     return rows.mutate(contacts=number).drop("about", "contacted")
 
 
-def with_moves(rows: ir.Table, transactions: ir.Table) -> ir.Table:
+def with_moves(rows: ir.Table, transactions: ir.Table, month: int | None = None) -> ir.Table:
     """Count the days with a movement in the last three months."""
+    began = month_index(transactions.occurred_at.min().date()).as_scalar()
+    if month is not None:
+        at = month_index(transactions.occurred_at.date())
+        transactions = transactions.filter(at.between(month - 3, month - 1))
     days = transactions.select(whose="customer_id", day=transactions.occurred_at.date()).distinct()
     months = days.group_by("whose", month=month_index(days.day)).aggregate(days=days.count())
     each = months.mutate(ahead=ibis.range(1, 4).unnest())
@@ -137,7 +148,7 @@ def with_moves(rows: ir.Table, transactions: ir.Table) -> ir.Table:
     rows = join(rows, counted, [("customer_id", "whose"), ("known_index", "about")])
     bands = {0: "0", 1: "1", 2: "2", 3: "3-5", 6: "6-11", 12: "12+"}
     number = band(rows.moved.fill_null(0), bands)
-    unseen = rows.known_index < months.month.min().as_scalar() + 3
+    unseen = rows.known_index < began + 3
     return rows.mutate(moves=unseen.ifelse(ibis.null("string"), number)).drop("about", "moved")
 
 

@@ -123,7 +123,7 @@ def _paint(canvas: Canvas, table: pd.DataFrame) -> None:
     full = [grid for grid in fitting if grid["hazard"].notna().mean() >= _MOST]
     grid = full[0] if full else fitting[-1]
     begins = sorted(grid["begins"].unique())
-    width, height, top = room / len(begins), 28.0, 4.0
+    width, height, top = room / len(begins), 28.0, 5.0
     values = {(line.tenure_band, line.begins): line.hazard for line in grid.itertuples()}
     shown = [value for value in values.values() if not np.isnan(value)]
     limits = np.linspace(min(shown, default=0), max(shown, default=1) + 1e-12, len(_SHADES) + 1)

@@ -87,7 +87,7 @@ def _paint(
     left = canvas.width - cell * len(horizons) - 2
     texts = [canvas.lines(name, left - 12) for name in names]
     heights = [len(lines) * _LINE + _PAD for lines in texts]
-    top = 2 * _LINE + 4
+    top = 2 * _LINE + 6
     canvas.grow_to(top + sum(heights) + 4)
     sheet = canvas.sheet()
     for j, horizon in enumerate(horizons):

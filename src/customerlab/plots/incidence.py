@@ -152,7 +152,7 @@ def _paint(canvas: Canvas, curves: Sequence[Curve], at_risk: Sequence[Curve]) ->
     """Draw the curves; of `at_risk` the numbers stand below, for exits share theirs."""
     room = canvas.width - NAME_AT if canvas.narrow else _NAME
     names = [canvas.lines(curve.name, room, bold=not canvas.narrow) for curve in curves]
-    left, right, top = 48.0, 14.0, 8.0
+    left, right, top = 48.0, 14.0, 10.0
     if canvas.narrow:  # names in lines above
         top += LINE * sum(len(lines) for lines in names) + 6
     else:  # names at the ends of the curves

@@ -109,6 +109,7 @@ def _paint_path(canvas: Canvas, lines: dict[str, pd.DataFrame], months: int) -> 
     axes.set(xlim=(-months, 0.15), ylim=(0, top_share))
     texts = [canvas.labels(canvas.words.format(share, "percent0")) for share in shares]
     axes.set_yticks(shares, labels=texts)
+    axes.tick_params(axis="y", pad=10)  # the first month stands below the axis
     every = 1 if months <= 6 else (3 if canvas.narrow else 1 if months <= 12 else 3)
     ticks = [k for k in range(months, -1, -1) if k % every == 0]
     axes.set_xticks([-k for k in ticks], labels=[canvas.words.format(k, "count") for k in ticks])

@@ -141,10 +141,11 @@ def known_on(
         rows = rows.left_join(people, [("customer_id", "whose")]).drop("whose")
         rows = rows.mutate(since=ibis.coalesce(rows.joined, rows.since)).drop("joined")
     next_day = day + dt.timedelta(days=1)
-    month = ibis.literal(next_day.year * 12 + next_day.month - 1, "int64")
-    rows = rows.mutate(month_index=month, known_index=month, tenure=month - month_index(rows.since))
+    month = next_day.year * 12 + next_day.month - 1
+    now = ibis.literal(month, "int64")
+    rows = rows.mutate(month_index=now, known_index=now, tenure=now - month_index(rows.since))
     chosen = [name for name in features if name != WORTH]
-    rows = with_features(with_people(rows, known, chosen), known, chosen)
+    rows = with_features(with_people(rows, known, chosen), known, chosen, month)
     less = ibis.rank().over(order_by=rows.worth_before).cast("int64")
     rows = rows.mutate(**{WORTH: ((less * 5) // rows.count().as_scalar() + 1).cast("string")})
     text = {name: rows[name].cast("string").fill_null(UNKNOWN) for name in features}

@@ -311,7 +311,7 @@ class Lab:
         if isinstance(value, Decimal):
             return f"{value:.2f}"
         if isinstance(value, float):
-            return round(value, PLACES)
+            return round(value, PLACES) + 0.0  # minus nothing is nothing
         return value
 
     # findings and checks ---------------------------------------------------------------------

@@ -14,6 +14,7 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
+import sqlglot.expressions as exp
 from ibis.backends.duckdb import Backend
 
 from customerlab.files import write_whole
@@ -51,6 +52,19 @@ class DuckDB(Backend):
         state = path.stat()
         name = _hash(f"{path} {state.st_size} {state.st_mtime_ns}")
         return super().read_parquet(path, table_name=table_name or f"file_{name}", **kwargs)
+
+    def compile(
+        self, expr: ir.Expr, /, *, limit: Any = None, params: Any = None, pretty: bool = False
+    ) -> str:
+        """Return the query; rows that are only filtered are read again wherever they are used.
+
+        DuckDB would write all their columns to memory or disk first.
+        """
+        query = self.compiler.to_sqlglot(expr, limit=limit, params=params)
+        for one in query.find_all(exp.CTE):
+            if _only_filters(one.this):
+                one.set("materialized", False)
+        return query.sql(dialect=self.dialect, pretty=pretty)
 
     def keep(self, table: ir.Table) -> ir.Table:
         """Work a table out, unless it is remembered, and return it as read back."""
@@ -105,6 +119,19 @@ class DuckDB(Backend):
         for file in self.folder.glob("*"):
             if file.name not in self.used:
                 file.unlink()
+
+
+def _only_filters(query: exp.Expression) -> bool:
+    """Say whether a query does nothing but choose rows and columns of one table."""
+    if not isinstance(query, exp.Select):
+        return False
+    used = {name for name, value in query.args.items() if value}
+    plain = all(isinstance(one, exp.Column | exp.Star) for one in query.expressions)
+    there = query.args.get("from_") or query.args.get("from")
+    of_one = (
+        there is not None and isinstance(there.this, exp.Table) and not query.find(exp.Subquery)
+    )
+    return plain and of_one and used <= {"expressions", "from", "from_", "where", "kind"}
 
 
 def _hash(told: str | bytes) -> str:
