@@ -184,3 +184,24 @@ def test_a_changed_parameter_asks_nothing_of_the_transactions(tmp_path, monkeypa
     shutil.rmtree(root / "data" / client / ".remembered")
     assert worked_out("02_invalid_customers") > 5
     assert written() == second
+
+
+def test_rows_that_are_only_chosen_are_read_again_and_what_is_computed_is_not(rows, tmp_path):
+    """Oracle: the rows that Ibis' own DuckDB gives."""
+    engine, plain = open_engine(tmp_path), ibis.duckdb.connect()
+
+    def twice(con: ibis.BaseBackend, choose: str) -> ibis.Table:
+        t = con.read_parquet(rows)
+        few = {
+            "filter": t.filter(t.n > 0),
+            "semi join": t.semi_join(t.filter(t.good).select(k="key"), [("key", "k")]),
+            "computed": t.mutate(n=t.n.nullif(0)).filter(lambda t: t.n > 0),
+        }[choose].filter(lambda t: t.money.notnull())
+        highest = few.aggregate(most=few.n.max())
+        return few.join(highest, few.n <= highest.most).select("key", "n").order_by("n")
+
+    for choose, again in (("filter", True), ("semi join", True), ("computed", False)):
+        assert ("NOT MATERIALIZED" in engine.compile(twice(engine, choose))) == again
+        pd.testing.assert_frame_equal(
+            twice(engine, choose).execute(), twice(plain, choose).execute()
+        )

@@ -126,12 +126,21 @@ def _only_filters(query: exp.Expression) -> bool:
     if not isinstance(query, exp.Select):
         return False
     used = {name for name, value in query.args.items() if value}
-    plain = all(isinstance(one, exp.Column | exp.Star) for one in query.expressions)
-    there = query.args.get("from_") or query.args.get("from")
-    of_one = (
-        there is not None and isinstance(there.this, exp.Table) and not query.find(exp.Subquery)
+    if not used <= {"kind", "expressions", "from_", "joins", "where"} or "from_" not in used:
+        return False
+    columns = all(isinstance(one.unalias(), exp.Column | exp.Star) for one in query.expressions)
+    where, joins = query.args.get("where"), query.args.get("joins") or []
+    rows = (where is None or not where.find(exp.Select)) and all(
+        one.kind in ("SEMI", "ANTI") for one in joins
     )
-    return plain and of_one and used <= {"expressions", "from", "from_", "where", "kind"}
+    sources = (query.args["from_"].this, *(one.this for one in joins))
+    return columns and rows and all(_is_plain(one) for one in sources)
+
+
+def _is_plain(source: exp.Expression) -> bool:
+    if isinstance(source, exp.Subquery):
+        return _only_filters(source.this)
+    return isinstance(source, exp.Table)
 
 
 def _hash(told: str | bytes) -> str:
