@@ -188,15 +188,32 @@ def silence(movements: ir.Table, *, snapshot: dt.date, idle_days: int) -> ir.Tab
         ``silent`` (tens of days since the last movement), ``n`` customers and ``gone`` of them.
         It is small.
     """
-    days = _gaps(movements, snapshot, idle_days)
     asked = []
     for back in range(0, 180, 30):
         day = snapshot - dt.timedelta(days=idle_days + back)
-        silent = ibis.literal(day).delta(days.day, unit="day")
-        last = days.filter((days.day <= day) & (days.until > day) & (silent < idle_days))
-        asked.append(last.select(silent=_tens(last.day, day), gone=last.breaks.cast("int64")))
-    rows = ibis.union(*asked)
+        asked.append(seen_at(movements, day, snapshot=snapshot, idle_days=idle_days))
+    rows = ibis.union(*(part.select("silent", "gone") for part in asked))
     return rows.group_by("silent").aggregate(n=rows.count(), gone=rows.gone.sum())
+
+
+def seen_at(movements: ir.Table, day: dt.date, *, snapshot: dt.date, idle_days: int) -> ir.Table:
+    """Return who counted as here on an earlier day, and who had gone already.
+
+    Parameters
+    ----------
+    day : date
+        At least `idle_days` before the snapshot: later it is not known who had gone.
+
+    Returns
+    -------
+    table
+        ``customer_id`` of all who had moved within the last `idle_days`, ``silent`` (tens of days
+        since the last movement) and ``gone`` (0 or 1).
+    """
+    days = _gaps(movements, snapshot, idle_days)
+    silent = ibis.literal(day).delta(days.day, unit="day")
+    last = days.filter((days.day <= day) & (days.until > day) & (silent < idle_days))
+    return last.select("customer_id", silent=_tens(last.day, day), gone=last.breaks.cast("int64"))
 
 
 def here_at(movements: ir.Table, *, snapshot: dt.date, idle_days: int) -> ir.Table:
@@ -205,9 +222,10 @@ def here_at(movements: ir.Table, *, snapshot: dt.date, idle_days: int) -> ir.Tab
     Returns
     -------
     table
-        ``customer_id`` of all who moved within the last `idle_days`, ``first_movement``, and
-        ``still_here``: the share of customers silent for as long who moved again in time
-        (:func:`silence`; one where that was never seen).
+        ``customer_id`` of all who moved within the last `idle_days`, ``first_movement``,
+        ``silent`` (tens of days since the last movement) and ``still_here``: the share of
+        customers silent for as long who moved again in time (:func:`silence`; one where that was
+        never seen).
     """
     exits = idle_exits(movements, snapshot=snapshot, idle_days=idle_days)
     here = exits.filter(exits.last_movement > snapshot - dt.timedelta(days=idle_days))
@@ -218,7 +236,7 @@ def here_at(movements: ir.Table, *, snapshot: dt.date, idle_days: int) -> ir.Tab
     )
     asked, gone = here.asked.fill_null(1), here.gone.fill_null(0)
     still_here = (asked - gone).cast("float64") / asked
-    return here.select("customer_id", "first_movement", still_here=still_here)
+    return here.select("customer_id", "first_movement", "silent", still_here=still_here)
 
 
 def _tens(day: ir.DateValue, until: dt.date) -> ir.IntegerValue:

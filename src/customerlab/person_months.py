@@ -120,7 +120,7 @@ def features_at(
     Returns
     -------
     table
-        As :func:`features_of_people`, with ``still_here`` (how likely; see
+        As :func:`features_of_people`, with ``silent`` and ``still_here`` (see
         :func:`customerlab.durations.here_at`).
     """
     here = here_at(movements, snapshot=snapshot, idle_days=idle_days)
@@ -132,9 +132,8 @@ def features_at(
         here = here.join(
             customers.select("customer_id", joined_on=joined_on), "customer_id", how="inner"
         )
-    here = here.select(
-        "customer_id", "still_here", clock=clock_starts(here.joined_on, here.first_movement)
-    )
+    clock = clock_starts(here.joined_on, here.first_movement)
+    here = here.select("customer_id", "silent", "still_here", clock=clock)
     return features_of_people(here, tables, snapshot=snapshot, features=features)
 
 

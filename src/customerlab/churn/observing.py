@@ -11,6 +11,7 @@ import pandas as pd
 from customerlab.calendar_months import month_index
 from customerlab.cells import cells, no_rows
 from customerlab.churn.stays import Stays
+from customerlab.churn.unnoticed import judge_silence
 from customerlab.customers import own_movements
 from customerlab.durations import REASONS, here_at, observed
 from customerlab.errors import CustomerlabError, nearest
@@ -137,6 +138,9 @@ def observe_stays(
         active = here_at(moved, **dates) if "inactive" in exits else None
         people = _still_here(lines, gone, active)
         here = features_of_people(people, tables, snapshot=params.snapshot, features=features)
+    if "inactive" in exits:
+        plain = [name for name in features if name != "tenure_band"]
+        here = judge_silence(keep(here), moved, tables, **dates, features=plain)
     here = _at_risk(here, lines, exits) if told else here
     customers = tables.get("customers")
     joining = "joined_on" in customers.columns if customers is not None else False
@@ -206,8 +210,8 @@ def _still_here(lines: ir.Table, gone: ir.Table, active: ir.Table | None) -> ir.
     people = people.anti_join(gone, "customer_id").select("customer_id", clock="joined_month")
     if active is None:
         return people
-    seen = active.select("customer_id", "still_here")
-    return people.join(seen, "customer_id").select("customer_id", "clock", "still_here")
+    seen = active.select("customer_id", "silent", "still_here")
+    return people.join(seen, "customer_id").select("customer_id", "clock", "silent", "still_here")
 
 
 def _at_risk(here: ir.Table, lines: ir.Table, exits: Sequence[str]) -> ir.Table:

@@ -6,12 +6,14 @@ and much of it changes on the way: balances fall and pay moves before a customer
 months are cut into windows, each month knows what was known when its window began (a landmark;
 van Houwelingen 2007), and what such features say may be another thing in the first month, in the
 second and third, and after that. Each exit is used once: the errors of independent trials hold.
+Two features, one of them a sign that leaving has begun, may say together what neither says alone
+(:mod:`customerlab.churn.together`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -19,15 +21,13 @@ import pandas as pd
 from customerlab.churn.hazard import Hazard, fit_hazard
 from customerlab.churn.levels import as_levels
 from customerlab.churn.stays import Stays
-from customerlab.features import FEATURES, LASTING, MOVING, band_of
+from customerlab.churn.together import features_of, fit_together, pair_name, pairs_of, with_pairs
+from customerlab.features import FADING, band_of
 from customerlab.findings import Status
 from customerlab.messages import Message, say
 
 #: Months from the landmark to the month, and the name of the band.
 LEADS = {0: "1", 1: "2-3", 3: "4+"}
-
-#: Features that change in unforeseen ways, so that what they say fades.
-FADING = frozenset(FEATURES) - set(LASTING) - set(MOVING)
 
 _AHEAD = "_ahead"
 
@@ -74,8 +74,15 @@ class Outlook:
     def inputs(self) -> tuple[str, ...]:
         """The features that a customer's chances hang on."""
         terms = (term.term for hazard in self.hazards.values() for term in hazard.terms)
-        own = (term.removesuffix(_AHEAD) for term in terms if term != "lead")
-        return tuple(dict.fromkeys(own))
+        own = (features_of(term.removesuffix(_AHEAD)) for term in terms if term != "lead")
+        return tuple(dict.fromkeys(name for names in own for name in names))
+
+    @property
+    def pairs(self) -> tuple[tuple[str, ...], ...]:
+        """The features that say together what neither says alone."""
+        terms = (term.term for hazard in self.hazards.values() for term in hazard.terms)
+        made_of = (tuple(features_of(term.removesuffix(_AHEAD))) for term in terms)
+        return tuple(dict.fromkeys(names for names in made_of if len(names) > 1))
 
     @property
     def covariance(self) -> np.ndarray:
@@ -100,13 +107,7 @@ class Outlook:
     def rows(self, cells: pd.DataFrame, ahead: int) -> pd.DataFrame:
         """Return customers' cells as the model sees them so many months after the landmark."""
         lead = band_of(np.array([min(ahead, self.furthest)]), LEADS)[0]
-        return cells.assign(
-            lead=lead,
-            **{
-                name + _AHEAD: _faded(cells[name], lead, usual)
-                for name, usual in self.usual.items()
-            },
-        )
+        return _as_known(cells, lead, self.usual, self.pairs)
 
     def hazards_of(self, rows: pd.DataFrame) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Yield each exit, the chance of it in a month, and how it moves with the coefficients."""
@@ -119,6 +120,19 @@ class Outlook:
             design = hazard.design(rows)
             rates = np.exp(design @ hazard.coefficients) * can
             yield exit_, -np.expm1(-rates), (np.exp(-rates) * rates)[:, None] * design
+
+
+def _as_known(
+    cells: pd.DataFrame,
+    lead: str | pd.Series,
+    usual: Mapping[str, str],
+    pairs: Sequence[tuple[str, ...]],
+) -> pd.DataFrame:
+    """Add the months from the landmark, and what fades with them."""
+    cells = with_pairs(cells, pairs, usual)
+    levels = {**usual, **{pair_name(pair): "" for pair in pairs}}
+    faded = {name + _AHEAD: _faded(cells[name], lead, level) for name, level in levels.items()}
+    return cells.assign(lead=lead, **faded)
 
 
 def _faded(values: pd.Series, lead: str | pd.Series, usual: str) -> pd.Series:
@@ -152,14 +166,14 @@ def fit_outlook(
     sizes = {name: cells.groupby(name)["n"].sum() for name in covariates if name in FADING}
     usual = {name: str(size.idxmax()) for name, size in sizes.items() if len(size)}
     lead = pd.Series(band_of(cells["lead"].to_numpy(), LEADS), index=cells.index)
-    cells = cells.assign(
-        lead=lead, **{name + _AHEAD: _faded(cells[name], lead, usual[name]) for name in usual}
-    )
+    pairs = pairs_of([name for name in covariates if name in usual])
+    cells = _as_known(cells, lead, usual, pairs)
     terms = ["lead", *(name + _AHEAD if name in usual else name for name in covariates)]
-    hazards = {exit_: fit_hazard(_only(cells, exit_, exits), terms) for exit_ in exits}
-    used = {term.term for hazard in hazards.values() for term in hazard.terms}
-    fading = {name: level for name, level in usual.items() if name + _AHEAD in used}
-    return Outlook(hazards, fading, int(windows["lead"].max()) if len(windows) else max(LEADS))
+    made_of = {pair_name(pair) + _AHEAD: (pair[0] + _AHEAD, pair[1] + _AHEAD) for pair in pairs}
+    hazards = {exit_: fit_together(_only(cells, exit_, exits), terms, made_of) for exit_ in exits}
+    outlook = Outlook(hazards, usual, int(windows["lead"].max()) if len(windows) else max(LEADS))
+    fading = {name: level for name, level in usual.items() if name in outlook.inputs}
+    return replace(outlook, usual=fading)
 
 
 def look_ahead(stays: Stays, covariates: Sequence[str] | None = None) -> Outlook:

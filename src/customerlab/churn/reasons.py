@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from customerlab.churn.outlook import Outlook
+from customerlab.churn.together import features_of
 from customerlab.features import SYMPTOMS, feature_name, level_name
 from customerlab.messages import Message, say
 
@@ -99,6 +100,8 @@ def _parts(
                 own = term.indicators(rows[term.term]) @ hazard.coefficients[at : at + size]
                 at += size
                 name = term.term.removesuffix("_ahead")
+                if len(features_of(name)) > 1:  # what two say together is nobody's alone
+                    continue
                 parts[name] = parts.get(name, 0.0) + own * chances[exit_] / total / months
     return parts
 

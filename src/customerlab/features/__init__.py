@@ -7,6 +7,7 @@ from customerlab.features.building import choose, features_in, with_features, wi
 from customerlab.features.known import USUAL_FEATURES, with_known
 from customerlab.features.names import (
     AGE_BANDS,
+    FADING,
     FEATURES,
     LASTING,
     MOVING,
@@ -25,6 +26,7 @@ from customerlab.features.reading import LITTLE, holdings, paid_months
 
 __all__ = [
     "AGE_BANDS",
+    "FADING",
     "FEATURES",
     "LASTING",
     "LITTLE",

@@ -52,6 +52,9 @@ ON_REQUEST = frozenset({"trouble", "balance", "contacts", "rating"})
 #: They tell that leaving has begun rather than why: used to foretell it, and no cause of it.
 SYMPTOMS = frozenset({"products", "trend", "balance"})
 
+#: They change in unforeseen ways, so that what they say fades.
+FADING = frozenset(FEATURES) - {*LASTING, *MOVING}
+
 #: Features whose levels have neighbours.
 ORDERED = frozenset(
     {"tenure_band", "age_band", "complaints", "products", "moves", "contacts", "month"}

@@ -15,7 +15,8 @@ from customerlab.simulate import contacts, planted, rows, text, truth, voices
 from customerlab.simulate.dirt import Dirt
 from customerlab.simulate.files import OURS, Files
 from customerlab.simulate.lives import campaign_month, live
-from customerlab.simulate.money import Money
+from customerlab.simulate.money import LONGEST_FALL, Money
+from customerlab.simulate.outlook import draw_next_exits
 from customerlab.simulate.people import Window, draw_people
 from customerlab.simulate.truth import Piece
 
@@ -165,11 +166,13 @@ def _write_piece(
 ) -> None:
     """Make one piece and append it to all files; `dirt` is given for the first one."""
     # The same as SeedSequence(seed).spawn(...)[place], without making the others.
-    seeds = np.random.SeedSequence(seed, spawn_key=(place,)).spawn(7)
+    seeds = np.random.SeedSequence(seed, spawn_key=(place,)).spawn(8)
     rngs = [np.random.default_rng(child) for child in seeds]
     people, accounts = draw_people(rngs[0], first, size, window)
     lives = live(rngs[1], people, window)
-    piece = Piece(people, accounts, lives, Money(rngs[2], people, accounts, lives, window), window)
+    next_exits = draw_next_exits(rngs[7], people, lives, window, months=LONGEST_FALL)
+    money = Money(rngs[2], people, accounts, lives, window, next_exits)
+    piece = Piece(people, accounts, lives, money, window)
     assets = _write_money(raw, piece, place, dirt)
     _write_contacts(raw, true, piece, rngs[6], assets)
     _write_words(raw, piece, rngs[3], rngs[4], dirt)

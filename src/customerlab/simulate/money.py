@@ -20,6 +20,8 @@ INTEREST_RATE, INTEREST_DAY = 0.002, 21
 FEE_CENTS, FEE_MONTH, FEE_DAY, FEE_SHARE = 1000, 6, 20, 0.15
 #: Share of leavers who close the main account, and of emptied further accounts that are closed.
 CLOSES_MAIN, CLOSES_FURTHER = 0.15, 0.5
+#: Months before the last one in which a leaver's money may begin to fall.
+LONGEST_FALL = 3
 #: What the bank earns: share of average assets a year, of purchases, of fund sales.
 MARGIN, PURCHASE_MARGIN, FUND_MARGIN = 0.012, 0.004, 0.01
 
@@ -46,10 +48,13 @@ class Money:
 
     Attributes
     ----------
+    next_exits : array of int
+        Month after the window in which an active customer leaves; `NEVER` for the others.
     main_cents, further_cents : array of int
         Balance of each customer's main account, of each further account.
     falls_from : array of int
-        Month in which a leaver's balance starts to fall; `NEVER` for the others.
+        Month in which a leaver's balance starts to fall, of those who leave soon after the window,
+        too; `NEVER` for the others.
     drain_month : array of int
         Per account, when a leaver empties it.
     closed_month : array of int
@@ -65,6 +70,7 @@ class Money:
     accounts: Accounts
     lives: Lives
     window: Window
+    next_exits: np.ndarray
     main_cents: np.ndarray = field(init=False)
     further_cents: np.ndarray = field(init=False)
     falls_from: np.ndarray = field(init=False)
@@ -83,12 +89,13 @@ class Money:
         joins = people.group == JOINER
         self.main_cents = np.where(joins, 0, people.level_cents)
         self.further_cents = np.where(joins[accounts.owner], 0, accounts.cents)
-        fall = rng.integers(0, 4, count)
+        fall = rng.integers(0, LONGEST_FALL + 1, count)
         leaves = lives.exit < NEVER
-        self.falls_from = np.where(leaves, np.maximum(lives.exit - fall, lives.entry), NEVER)
-        early = np.maximum(lives.exit[accounts.owner] - rng.integers(0, 3, size), 0)
-        early = np.maximum(early, lives.entry[accounts.owner])
-        drains = (leaves & people.drained)[accounts.owner] & ~accounts.main
+        exits = np.minimum(lives.exit, self.next_exits)
+        self.falls_from = self._in_window(np.maximum(exits - fall, lives.entry))
+        early = np.maximum(exits[accounts.owner] - rng.integers(0, 3, size), 0)
+        early = self._in_window(np.maximum(early, lives.entry[accounts.owner]))
+        drains = people.drained[accounts.owner] & ~accounts.main
         self.drain_month = np.where(drains, early, NEVER)
         closes = leaves & people.drained & (lives.returned == NEVER)
         closes &= rng.random(count) < CLOSES_MAIN
@@ -109,6 +116,9 @@ class Money:
         self.last_moved = np.where(accounts.main, last[accounts.owner], moved)
         self.exit_on = np.full(count, np.datetime64("NaT", "D"))
         self.earned_cents = np.zeros(count)
+
+    def _in_window(self, month: np.ndarray) -> np.ndarray:
+        return np.where(month < self.window.months, month, NEVER)
 
     def step(self, month: int) -> Batch:
         """Book one month; afterwards the balances are those of its end."""
