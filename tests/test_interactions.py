@@ -199,6 +199,19 @@ def test_nobody_leaves_in_a_combination_and_nothing_crashes():
     assert all(row.events >= 5 for row in found.table.itertuples())
 
 
+def test_levels_counted_together_stay_a_level_of_their_own():
+    """Two thin levels are ``other`` in the model, which is no level in the data."""
+    cells = draw(9)
+    rare = pd.DataFrame({"tenure_band": "0", "g": ["d", "e"], "h": "x", "k": "1"})
+    cells = pd.concat([cells, rare.assign(n=300, events=4)], ignore_index=True)
+    hazard = fit_hazard(cells, CAUSES)
+    [term] = [term for term in hazard.terms if term.term == "g"]
+    assert "other" in term.free
+    months = months_of(cells, hazard)
+    assert months.fit.log_likelihood == pytest.approx(hazard.log_likelihood, abs=1e-8)
+    assert months.fit.coefficients == pytest.approx(hazard.coefficients, abs=1e-8)
+
+
 def test_pairs_all_of_whose_combinations_are_thin_are_told():
     rows = [("a", "x", 500, 20), ("b", "y", 500, 20), ("a", "y", 10, 0), ("b", "x", 10, 0)]
     cells = pd.DataFrame(rows, columns=["g", "h", "n", "events"]).assign(tenure_band="0")

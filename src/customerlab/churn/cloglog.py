@@ -1,9 +1,11 @@
-r"""The complementary log-log model on counts, by Fisher's scoring.
+r"""The complementary log-log model on counts, by Newton's method.
 
 With :math:`r = e^{x'\beta}` and :math:`h = 1 - e^{-r}` a cell of ``n`` trials and ``d`` events adds
 :math:`d \log h - (n - d) r` to the log-likelihood. statsmodels' GLM gives the same estimates and
 errors (the tests compare them); it takes ten times as long, as it wants a row for the events of a
-cell and one for the rest.
+cell and one for the rest. The log-likelihood is concave, so that halved steps climb from anywhere;
+Fisher's scoring, which takes the expected information for its second derivatives, crawls where
+chances reach from few in a thousand to nearly all.
 """
 
 from __future__ import annotations
@@ -65,17 +67,27 @@ def fit_cloglog(design: np.ndarray, n: np.ndarray, events: np.ndarray) -> Fit:
         converged = bool(np.abs(step).max() < 1e-9)
         if converged:
             break
-    return Fit(beta, np.linalg.inv(information), value, converged)
+    return Fit(beta, np.linalg.inv(_expected(design, n, beta)), value, converged)
 
 
 def _likelihood(
     design: np.ndarray, n: np.ndarray, events: np.ndarray, beta: np.ndarray
 ) -> tuple[float, np.ndarray, np.ndarray]:
-    """Return the log-likelihood, its gradient and the expected information."""
-    rate = np.exp(np.clip(design @ beta, -40, 30))
-    stay = np.exp(-rate)
-    leave = np.maximum(-np.expm1(-rate), 1e-300)
+    """Return the log-likelihood, its gradient and minus its second derivatives."""
+    rate, stay, leave = _rates(design, beta)
     value = float(events @ np.log(leave) - (n - events) @ rate)
-    score = design.T @ (rate * (events * stay / leave - (n - events)))
-    weight = n * rate**2 * stay / leave
-    return value, score, design.T @ (design * weight[:, None])
+    slope = rate * (events * stay / leave - (n - events))
+    weight = events * rate**2 * stay / leave**2 - slope
+    return value, design.T @ slope, design.T @ (design * weight[:, None])
+
+
+def _expected(design: np.ndarray, n: np.ndarray, beta: np.ndarray) -> np.ndarray:
+    """Return the expected information."""
+    rate, stay, leave = _rates(design, beta)
+    return design.T @ (design * (n * rate**2 * stay / leave)[:, None])
+
+
+def _rates(design: np.ndarray, beta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return each cell's hazard, and its chances of staying and of leaving."""
+    rate = np.exp(np.clip(design @ beta, -40, 30))
+    return rate, np.exp(-rate), np.maximum(-np.expm1(-rate), 1e-300)

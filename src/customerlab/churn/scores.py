@@ -229,4 +229,11 @@ def months_of(cells: pd.DataFrame, hazard: Hazard) -> Months:
     terms = {term.term: term for term in hazard.terms}
     codes = {name: data[name].map(terms[name].levels.index).to_numpy() for name in names}
     n, left = data["n"].to_numpy(float), data["events"].to_numpy(float)
-    return Months(terms, codes, fit_from(hazard.design(data), n, left, hazard.coefficients))
+    # by the places: levels counted together have a name that is not among those in the data
+    columns = [codes[name][:, None] == _free(terms[name]) for name in names]
+    design = np.column_stack([np.ones(len(data)), *columns])
+    return Months(terms, codes, fit_from(design, n, left, hazard.coefficients))
+
+
+def _free(term: Levels) -> list[int]:
+    return [term.levels.index(level) for level in term.free]

@@ -5,15 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from customerlab.churn.hazard import Hazard, fit_hazard
 from customerlab.churn.interactions import find_interactions
-from customerlab.churn.levels import as_levels
+from customerlab.churn.levels import MIN_LEVEL_EVENTS, as_levels
 from customerlab.features import FADING, SYMPTOMS
 
-#: Of the pairs that a model is given, so many are expected to be there by chance.
-_ALPHA = 0.001
+#: Of the pairs that a model is given, at most this share is expected to be there by chance.
+_ALPHA = 0.01
 #: Between the names of two features, and between two levels.
 _BESIDE = " × "
 
@@ -73,5 +74,21 @@ def fit_together(
         return alone
     tested = find_interactions(cells, alone, pairs=[*told], alpha=_ALPHA).table
     found = tested.loc[tested["found"], ["term_a", "term_b"]].itertuples(index=False, name=None)
-    more = [told[pair] for pair in found]
-    return fit_hazard(cells, [*covariates, *more], time=time) if more else alone
+    more = {told[pair]: _supported(cells, pair, told[pair]) for pair in found}
+    return fit_hazard(cells.assign(**more), [*covariates, *more], time=time) if more else alone
+
+
+def _supported(cells: pd.DataFrame, pair: tuple[str, str], name: str) -> pd.Series:
+    """Return the column of a pair without levels of which the pair leaves too few for a ratio.
+
+    Where nearly all whose money was halved and who left are those whose salary had moved, what
+    half the money tells alone cannot be known beside what both tell.
+    """
+    together = cells[name]
+    rest = cells[together == ""]
+    for one in pair:
+        left = rest.groupby(one)[["n", "events"]].sum()
+        fewest = np.minimum(left["events"], left["n"] - left["events"])
+        enough = cells[one].map(fewest).fillna(0) >= MIN_LEVEL_EVENTS
+        together = together.where(enough, "")
+    return together

@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
 import pandas as pd
 
 from customerlab.calendar_months import months_before
 from customerlab.cells import cells
-from customerlab.churn.levels import as_levels
+from customerlab.churn.levels import MIN_LEVEL_EVENTS, as_levels
 from customerlab.churn.together import fit_together, pair_name, pairs_of, with_pairs
 from customerlab.durations import seen_at
 from customerlab.features import FADING
@@ -57,10 +58,11 @@ def judge_silence(
     table
         `here` without ``silent``. ``still_here`` is one less the chance of having gone, of a
         complementary log-log model of the silence and the features
-        (:func:`customerlab.churn.together.fit_together`); where fewer than 30 had gone on the
-        earlier days, or nobody had been silent for as long, it stays what it was.
+        (:func:`customerlab.churn.together.fit_together`). It stays what it was where fewer than 30
+        had gone on the earlier days, and after silences of which nearly nobody came back, or nearly
+        everybody, or that nobody had kept.
     """
-    asked = _asked(movements, tables, snapshot, idle_days, features)
+    asked = _both(_asked(movements, tables, snapshot, idle_days, features))
     usual = {
         name: str(asked.groupby(as_levels(asked[name]))["n"].sum().idxmax())
         for name in features
@@ -75,8 +77,8 @@ def judge_silence(
     known = cells(here, by=[*keys, "still_here"])
     text = known.assign(**{name: as_levels(known[name]) for name in keys})
     known["judged"] = 1 - model.chance(with_pairs(text, pairs, usual))
-    unseen = ~text["silent"].isin(as_levels(asked["silent"]))
-    known["judged"] = known["judged"].where(~unseen, known["still_here"])
+    both = text["silent"].isin(as_levels(asked["silent"]))
+    known["judged"] = known["judged"].where(both, known["still_here"])
     judged = ibis.memtable(
         known[[*keys, "judged"]],
         schema={**{name: here[name].type() for name in keys}, "judged": "float64"},
@@ -86,6 +88,13 @@ def judge_silence(
     joined = here.join(judged, same)
     kept = [name for name in here.columns if name not in ("silent", "still_here")]
     return joined.select(*kept, still_here=joined.judged)
+
+
+def _both(asked: pd.DataFrame) -> pd.DataFrame:
+    """Leave out silences of which too few came back, or too few did not, for a ratio."""
+    told = asked.groupby("silent")[["n", "events"]].transform("sum")
+    fewest = np.minimum(told["events"], told["n"] - told["events"])
+    return asked[fewest >= MIN_LEVEL_EVENTS]
 
 
 def _asked(

@@ -84,6 +84,7 @@ def customers(piece: Piece, rng: np.random.Generator) -> pa.Table:
         "exit_on": money.exit_on.astype("datetime64[D]"),
         "returned_month": _month(window, lives.returned),
         "last_exit_month": _month(window, second),
+        "next_exit_month": _month(window, money.next_exits),
         "joined_month": _month(window, people.joined_month),
         "idle_months": idle_months,
         "assets": assets,
