@@ -31,7 +31,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -87,6 +87,8 @@ class Step:
         Seconds of the second run, with a parameter changed.
     stopped : str
         Why it did not finish.
+    cells : DataFrame
+        What its cells took; see :func:`cells_of`.
     """
 
     rows: int
@@ -96,6 +98,7 @@ class Step:
     least: float = math.nan
     again: float = math.nan
     stopped: str = ""
+    cells: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,9 @@ def run_notebook(root: Path, name: str, limits: Limits) -> Watched:
     return ran
 
 
-def run_twice(root: Path, notebook: plan.Notebook, limits: Limits) -> tuple[Watched, float]:
+def run_twice(
+    root: Path, notebook: plan.Notebook, limits: Limits
+) -> tuple[Watched, pd.DataFrame, float]:
     """Run a notebook with a parameter changed, then as the file has it: what the second took."""
     file = root / "params" / f"{CLIENT}.yaml"
     text = file.read_text(encoding="utf-8")
@@ -149,8 +154,9 @@ def run_twice(root: Path, notebook: plan.Notebook, limits: Limits) -> tuple[Watc
     file.write_text(yaml.safe_dump(changed, allow_unicode=True), encoding="utf-8")
     ran = run_notebook(root, notebook.name, limits)
     file.write_text(text, encoding="utf-8")
+    cells = cells_of(root, notebook.name)
     again = math.nan if ran.stopped else run_notebook(root, notebook.name, limits).seconds
-    return ran, again
+    return ran, cells, again
 
 
 def make_clean_bank(folder: Path, accounts: int, limits: Limits) -> Path:
@@ -177,11 +183,13 @@ def measure_bank(root: Path, accounts: int, limits: Limits) -> list[Step]:
     steps: list[Step] = []
     for notebook in plan.planned(params):
         if notebook.section in CHANGED:
-            ran, again = run_twice(root, notebook, limits)
+            ran, cells, again = run_twice(root, notebook, limits)
         else:
             ran, again = run_notebook(root, notebook.name, limits), math.nan
-        rows = count_rows(paths.parsed("_").parent)
-        step = Step(rows, notebook.name, ran.seconds, ran.peak, again=again, stopped=ran.stopped)
+            cells = cells_of(root, notebook.name)
+        rows, told = count_rows(paths.parsed("_").parent), (ran.seconds, ran.peak)
+        more = {"again": again, "stopped": ran.stopped, "cells": cells}
+        step = Step(rows, notebook.name, *told, **more)
         least = math.nan if ran.stopped else least_seconds(notebook, paths, limits)
         steps.append(replace(step, least=least))
         if ran.stopped:
@@ -260,20 +268,20 @@ def _slope(one: Step | None, other: Step, of: str) -> str:
     return f"{math.log(times) / math.log(other.rows / one.rows):.2f}"
 
 
-def slowest_cells(root: Path) -> pd.DataFrame:
-    """Return ``seconds``, ``notebook`` and ``cell`` (heading, first line) of the slowest cells."""
-    rows = []
-    for path in sorted(Paths(root, CLIENT).executed("_").parent.glob("*.ipynb")):
-        notebook = nbformat.read(path, as_version=4)
-        for index, cell in enumerate(notebook.cells):
-            took = cell.metadata.get("papermill", {}).get("duration")
-            if cell.cell_type != "code" or took is None:
-                continue
-            first = next((line for line in cell.source.splitlines() if line.strip()), "")
-            heading = place(notebook, index)[2]
-            rows.append((took, path.stem, f"{heading[:36]}: {first[:60]}"))
-    cells = pd.DataFrame(rows, columns=["seconds", "notebook", "cell"])
-    return cells.nlargest(SLOWEST, "seconds")
+def cells_of(root: Path, name: str) -> pd.DataFrame:
+    """Return ``seconds``, ``notebook`` and ``cell`` (heading, first line) of a run's cells."""
+    path, rows = Paths(root, CLIENT).executed(name), []
+    if not path.is_file():
+        return pd.DataFrame()
+    notebook = nbformat.read(path, as_version=4)
+    for index, cell in enumerate(notebook.cells):
+        took = cell.metadata.get("papermill", {}).get("duration")
+        if cell.cell_type != "code" or took is None:
+            continue
+        first = next((line for line in cell.source.splitlines() if line.strip()), "")
+        heading = place(notebook, index)[2]
+        rows.append((took, name, f"{heading[:36]}: {first[:60]}"))
+    return pd.DataFrame(rows, columns=["seconds", "notebook", "cell"])
 
 
 def main() -> int:
@@ -301,7 +309,8 @@ def main() -> int:
                 planted.compare(root, CLIENT).to_string(index=False, float_format="{:.4f}".format)
             )
         print(f"\nThe slowest cells of {accounts:,} accounts:")
-        print(slowest_cells(root).to_string(index=False, float_format="%.1f"))
+        cells = pd.concat([step.cells for step in banks[accounts]])
+        print(cells.nlargest(SLOWEST, "seconds").to_string(index=False, float_format="%.1f"))
     return int(any(step.stopped for steps in banks.values() for step in steps))
 
 

@@ -23,6 +23,8 @@ BENCHMARKS = Path(__file__).parent.parent
 PLACES = (BENCHMARKS.parent / "src", BENCHMARKS)
 #: Memory is looked at so often, in seconds, where nothing else is said.
 EVERY = 0.02
+#: Seconds between two looks at what a process has started: that asks every process of the machine.
+LISTED_EVERY = 1.0
 #: What a peer ends with where there is not enough memory, as in benchmarks/clocked.
 OUT_OF_MEMORY = 3
 
@@ -88,8 +90,11 @@ def watch(
             stderr=said,
         )
         watched = psutil.Process(process.pid)
+        family, listed = [watched], -np.inf
         while process.poll() is None:
-            peak = max(peak, resident(watched))
+            if time.perf_counter() - listed > LISTED_EVERY:
+                family, listed = [watched, *_descendants(watched)], time.perf_counter()
+            peak = max(peak, resident(family))
             if peak > most_mb:
                 stopped = f"over {most_mb / 1000:.0f} GB"
             elif time.perf_counter() - began > minutes * 60:
@@ -222,15 +227,22 @@ def make_environment(folder: Path, requirements: Path, with_python: str | None =
     return python
 
 
-def resident(process: psutil.Process) -> float:
-    """Return the resident memory (MB) of a process and of all that it started."""
+def resident(processes: Iterable[psutil.Process]) -> float:
+    """Return the resident memory (MB) of those processes that are still there."""
     total = 0
-    try:
-        for one in (process, *process.children(recursive=True)):
+    for one in processes:
+        try:
             total += one.memory_info().rss
-    except psutil.NoSuchProcess:  # one ended while we counted
-        pass
+        except psutil.NoSuchProcess:
+            continue
     return total / 1e6
+
+
+def _descendants(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:  # it ended while we looked
+        return []
 
 
 def tell(text: str) -> None:
