@@ -277,7 +277,7 @@ def grocer(tmp_path_factory):
     paths = Paths(tmp_path_factory.mktemp("grocer"), params.client)
     engine = ibis.duckdb.connect()
     write_complete_journey(paths.raw)
-    parse_sources(params, paths)
+    parse_sources(params, paths, engine)
     clean_sources(params, paths, engine, where="test")
     tables = {name: engine.read_parquet(paths.clean(name)) for name in params.sources}
     return paths.raw, chain(engine, tables, params)

@@ -13,6 +13,7 @@ import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from conftest import need_spark
 from small_project import make_project
 
@@ -20,6 +21,9 @@ from customerlab.checking import check
 from customerlab.errors import CustomerlabError
 from customerlab.files import write_whole
 from customerlab.params import Engine, check_params
+from customerlab.paths import Paths
+from customerlab.running import source_files
+from customerlab.workspace import Lab
 from customerlab.workspace.engine import open_engine, see_spark
 
 FIRST = {"client": "acme", "snapshot": "2025-12-31"}
@@ -122,6 +126,66 @@ def test_tables_are_written_whole_sorted_and_of_the_same_kinds(
     assert read[0] == read[1]
     assert read[1]["key"].to_pylist() == sorted(rows["key"])
     assert sorted(path.name for path in tmp_path.glob("*.*")) == ["ours.parquet", "theirs.parquet"]
+
+
+def test_a_table_of_sparks_own_gives_the_same_as_its_file(
+    spark: ibis.BaseBackend, tmp_path: Path
+) -> None:
+    """Cleaned from the catalogue on Spark, and from a file with the same rows on DuckDB."""
+    rows = pa.table(
+        {
+            "customer_id": ["b", "a", "a", None, "c"],
+            "occurred_at": [dt.datetime(2025, 1, day, 9, 30) for day in (3, 1, 1, 2, 4)],
+            "amount": [Decimal("-1.25"), Decimal("3.10"), Decimal("3.10"), None, Decimal("7.00")],
+            "kind": ["purchase", "deposit", "deposit", "fee", ""],
+        }
+    )
+    # as a file holds them, in the order in which a table is read
+    rows = rows.sort_by([(name, "ascending") for name in rows.column_names])
+    file = tmp_path / "raw.parquet"
+    pq.write_table(rows, file)
+    session = spark._session
+    session.sql("CREATE DATABASE IF NOT EXISTS sales")
+    session.createDataFrame(rows).write.mode("overwrite").saveAsTable("sales.moves")
+    kinds = {"backend": "pyspark", "master": "local[2]"}
+    asked = {"mine": ({"path": [str(file)]}, {}), "theirs": ({"table": "sales.moves"}, kinds)}
+    ledgers, tables = [], []
+    for client, (source, settings) in asked.items():
+        given = {"client": client, "snapshot": "2025-12-31", "engine": settings}
+        params = check_params({**given, "sources": {"transactions": source}}, f"{client}.yaml")
+        lab = Lab("01_data_cleaning", params, Paths(tmp_path, client))
+        parsed = lab.parse()
+        assert parsed["rows"].tolist() == [5]
+        ledgers.append(lab.clean())
+        tables.append(pq.read_table(lab.paths.clean("transactions")).to_pylist())
+        file = tmp_path / "params" / f"{client}.yaml"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(yaml.safe_dump({**given, "sources": {"transactions": source}}))
+        assert "transactions  " in check(file, tmp_path)
+    assert ledgers[0].equals(ledgers[1])
+    assert tables[0] == tables[1]
+    assert len(tables[0]) == 4  # one has no customer
+    session.sql("DROP DATABASE sales CASCADE")
+    with pytest.raises(
+        CustomerlabError, match=r"transactions\.table: Spark knows no table sales.m"
+    ):
+        lab.parse()
+    with pytest.raises(
+        CustomerlabError, match=r"transactions\.table: Spark knows no table sales.m"
+    ):
+        check(file, tmp_path)
+
+
+def test_a_table_is_spark_s_or_files_and_not_both() -> None:
+    own = {"table": "sales.moves"}
+    with pytest.raises(CustomerlabError, match=r"transactions\.table: this is a table of Spark"):
+        check_params({**FIRST, "sources": {"transactions": own}}, "acme.yaml")
+    on_spark = {**FIRST, "engine": {"backend": "pyspark"}}
+    both = {**own, "path": ["moves.csv"]}
+    with pytest.raises(CustomerlabError, match="name files by `path` or a table by `table`, not b"):
+        check_params({**on_spark, "sources": {"transactions": both}}, "acme.yaml")
+    params = check_params({**on_spark, "sources": {"transactions": own}}, "acme.yaml")
+    assert source_files(params, Path(), "acme.yaml") == []
 
 
 def test_a_file_that_cannot_be_written_leaves_what_was_there(

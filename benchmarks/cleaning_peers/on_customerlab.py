@@ -24,8 +24,9 @@ def clean(folder: Path) -> dict[tuple[str, str], float]:
     params, paths = load_params(PARAMS), Paths(folder.parents[1], folder.name)
     asked = {name: params.sources[name] for name in ("customers", "transactions")}
     params = params.model_copy(update={"sources": asked, "engine": SETTINGS})
-    parse_sources(params, paths)
-    engine = open_engine(SETTINGS, folder / ".engine" / "cleaning", "cleaning")
+    own = folder / ".engine"
+    engine = open_engine(SETTINGS, own / "cleaning", "cleaning", own / "remembered")
+    parse_sources(params, paths, engine)
     ledger = clean_sources(params, paths, engine, where=PARAMS.name)
     ledger = ledger[ledger["action"].isin(["quarantined", "clean"]) & (ledger["rows"] > 0)]
     ledger["reason"] = ledger["reason"].map(str)

@@ -19,7 +19,8 @@ COLUMNS = ("customer_id", "recency_days", "frequency", "monetary", "r", "f", "m"
 
 
 def score(folder: Path) -> dict[tuple[str, str], float]:
-    engine = open_engine(Engine(memory_limit="4GB"), folder / ".engine" / "rfm", "rfm")
+    own = folder / ".engine"
+    engine = open_engine(Engine(memory_limit="4GB"), own / "rfm", "rfm", own / "remembered")
     tables = {name: engine.read_parquet(folder / "clean" / f"{name}.parquet") for name in TABLES}
     scored = score_rfm(tables, DAY, months=12).select(*COLUMNS).order_by("customer_id")
     engine.to_parquet(scored, folder / "scores.parquet")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from customerlab import plan
@@ -99,24 +100,46 @@ def _try_sources(params: Params, root: Path, where: str) -> list[SourceShape]:
     empty = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for table, source in params.sources.items():
-            key = f"{where}: sources.{table}"
-            files = resolve_files(source.path, root, paths.raw, table, key)
-            columns, stand_in = _without_rows(table, files, source, key, folder)
-            shapes.append(SourceShape(table, tuple(files), columns))
-            empty[table] = source.model_copy(
-                update={"path": [str(stand_in)], "encoding": "utf-8", "delimiter": ","}
-            )
-        there = Paths(folder, params.client)
         if params.engine.backend == "pyspark":
             see_spark(params.engine)
+        own = _tables_of_spark(params, where, folder)
+        for table, source in params.sources.items():
+            key = f"{where}: sources.{table}"
+            if source.table is not None:
+                files = [own[source.table]]
+            else:
+                files = resolve_files(source.path, root, paths.raw, table, key)
+            columns, stand_in = _without_rows(table, files, source, key, folder)
+            shapes.append(SourceShape(table, tuple(files), columns))
+            here = {"path": [str(stand_in)], "encoding": "utf-8", "delimiter": ",", "table": None}
+            empty[table] = source.model_copy(update=here)
+        there = Paths(folder, params.client)
         # without rows nothing is to be computed, and Spark takes long to begin
         here = {"sources": empty, "engine": Engine()}
         lab = Lab("01_data_cleaning", params.model_copy(update=here), there)
-        parse_sources(lab.params, there)
+        parse_sources(lab.params, there, lab.engine)
         clean_sources(lab.params, there, lab.engine, where=where)
         _try_sections(lab, where)
     return shapes
+
+
+def _tables_of_spark(params: Params, where: str, folder: Path) -> dict[str, Path]:
+    """Write a file with the columns of each table of Spark's own that is named, and no rows."""
+    names = {
+        source.table: f"{where}: sources.{table}.table"
+        for table, source in params.sources.items()
+        if source.table is not None
+    }
+    if not names:
+        return {}
+    # Spark is not installed everywhere
+    from customerlab.workspace.on_spark import columns_of_own
+
+    (folder / "own").mkdir()
+    files = {name: folder / "own" / f"{name}.parquet" for name in names}
+    for name, columns in columns_of_own(params.engine, folder / "spark", names).items():
+        pq.write_table(columns.to_pyarrow().empty_table(), files[name])
+    return files
 
 
 def _try_sections(lab: Lab, where: str) -> None:

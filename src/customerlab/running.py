@@ -75,6 +75,7 @@ def source_files(params: Params, root: Path, where: str) -> list[Path]:
     return [
         seen_from(root, file)
         for table, source in params.sources.items()
+        if source.table is None  # Spark's own tables are no files
         for file in resolve_files(source.path, root, raw, table, f"{where}: sources.{table}")
     ]
 

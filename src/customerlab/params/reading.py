@@ -49,10 +49,13 @@ class ColumnSource(Section):
 
 
 class Source(Section):
-    """One of the client's files, or many of one shape."""
+    """One of the client's files, or many of one shape, or a table of Spark's own."""
 
     path: Annotated[list[Text], BeforeValidator(listed)] | None = Field(
         None, description="Files or globs; left out: data/<client>/raw/<table>.* ."
+    )
+    table: Annotated[str, Field(pattern=r"^\w+(\.\w+){0,2}$")] | None = Field(
+        None, description="Instead of files a table that Spark knows: sales.transactions."
     )
     encoding: str = Field("utf-8", description="utf-8, gb18030, latin-1 ...")
     delimiter: str | None = Field(None, description="Found in the header line when left out.")

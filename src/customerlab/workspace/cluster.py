@@ -77,6 +77,15 @@ class Cluster:
             return "Spark ended; most often there was not enough memory (engine: memory_limit)"
         return f"Spark could not go on: {reason(str(error))}"
 
+    def end(self) -> None:
+        """Stop, and end the process that Spark runs in, so that another may be started."""
+        gateway = self.session.sparkContext._gateway
+        self.session.stop()
+        gateway.shutdown()
+        gateway.proc.terminate()
+        gateway.proc.wait()
+        SparkContext._gateway = SparkContext._jvm = None
+
     def watch(self) -> None:
         """Stop when there is work and no worker: Spark would wait for one for ever."""
         context = self.session.sparkContext

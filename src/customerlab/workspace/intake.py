@@ -7,6 +7,7 @@ import json
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
@@ -27,12 +28,17 @@ from customerlab.params import Engine, Params, Source
 from customerlab.paths import Paths
 from customerlab.sources import parse_source, resolve_files
 
+if TYPE_CHECKING:
+    from customerlab.workspace.on_duckdb import DuckDB
+    from customerlab.workspace.on_spark import Spark
 
-def parse_sources(params: Params, paths: Paths) -> pd.DataFrame:
+
+def parse_sources(params: Params, paths: Paths, engine: DuckDB | Spark) -> pd.DataFrame:
     """Parse every source that is new or changed into ``data/<client>/parsed/``.
 
     A source is parsed again when its files, their sizes or times, or what the parameters say of
-    their form have changed.
+    their form have changed; a table of Spark's own, which has no such signs, every time. Its rows
+    are then those of one file, called after it, in the order of all its columns.
 
     Returns
     -------
@@ -42,7 +48,7 @@ def parse_sources(params: Params, paths: Paths) -> pd.DataFrame:
     """
     lines = []
     for name, source in params.sources.items():
-        record = _parse_if_changed(name, source, paths, params.engine)
+        record = _parse_if_changed(name, source, paths, params.engine, engine)
         lines.append(
             {
                 "table": name,
@@ -56,9 +62,24 @@ def parse_sources(params: Params, paths: Paths) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["table", "files", "rows", "columns", "warning"])
 
 
-def _parse_if_changed(name: str, source: Source, paths: Paths, engine: Engine) -> dict:
+def _parse_if_changed(
+    name: str, source: Source, paths: Paths, settings: Engine, engine: DuckDB | Spark
+) -> dict:
     where = f"sources.{name}"
+    if source.table is not None:
+        file = paths.scratch("01_data_cleaning") / f"{source.table}.parquet"
+        rows = engine.own_table(source.table, f"{where}.table")
+        write_whole(file, lambda part: engine.to_parquet(rows, part))
+        record = _parse(name, source, [file], paths, settings, where)
+        file.unlink()
+        return record
     files = resolve_files(source.path, paths.root, paths.raw, name, where)
+    return _parse(name, source, files, paths, settings, where)
+
+
+def _parse(
+    name: str, source: Source, files: list[Path], paths: Paths, settings: Engine, where: str
+) -> dict:
     target = paths.parsed(name)
     form = {
         "reader": _reader(),
@@ -80,7 +101,7 @@ def _parse_if_changed(name: str, source: Source, paths: Paths, engine: Engine) -
         delimiter=source.delimiter,
         null_values=source.null_values,
         where=where,
-        settings=engine.model_dump(include={"threads", "memory_limit"}, exclude_none=True),
+        settings=settings.model_dump(include={"threads", "memory_limit"}, exclude_none=True),
         scratch=paths.scratch("01_data_cleaning"),
     )
     record = {

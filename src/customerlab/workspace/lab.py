@@ -87,7 +87,7 @@ class Lab:
 
     def parse(self) -> pd.DataFrame:
         """Parse what is new among the client's files; see ``intake.parse_sources``."""
-        return parse_sources(self.params, self.paths)
+        return parse_sources(self.params, self.paths, self.engine)
 
     def clean(self) -> pd.DataFrame:
         """Clean all tables and return the ledger; see ``intake.clean_sources``."""

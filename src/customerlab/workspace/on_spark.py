@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import ibis.expr.types as ir
 import pyarrow.parquet as pq
 from ibis.backends.pyspark import Backend
 from ibis.backends.pyspark.datatypes import PySparkSchema
+from pyspark.sql import SparkSession
 
+from customerlab.errors import CustomerlabError
 from customerlab.params import Engine
 from customerlab.workspace.cluster import Cluster, start_spark
 
@@ -59,6 +62,20 @@ class Spark(Backend):
         """Return a Parquet file as a table."""
         return super().read_parquet(Path(path).resolve(), table_name=table_name, **kwargs)
 
+    def own_table(self, name: str, where: str) -> ir.Table:
+        """Return a table of Spark's own, in one order: the rows of a table have none.
+
+        Raises
+        ------
+        CustomerlabError
+            When Spark knows no such table.
+        """
+        if not self._session.catalog.tableExists(name):
+            raise CustomerlabError(f"{where}: Spark knows no table {name}")
+        *place, table = name.split(".")
+        rows = self.table(table, database=tuple(place) or None)
+        return rows.order_by([name for name, kind in rows.schema().items() if not kind.is_nested()])
+
     def execute(self, expr: ir.Expr, /, **kwargs: Any) -> Any:
         """Work an expression out."""
         with self.cluster.in_one_line():
@@ -92,6 +109,32 @@ class Spark(Backend):
                     for batch in file.iter_batches(batch_size=_ROWS):
                         whole.write_batch(batch.cast(schema))
         shutil.rmtree(parts)
+
+
+def columns_of_own(
+    settings: Engine, scratch: Path, names: Mapping[str, str]
+) -> dict[str, sch.Schema]:
+    """Return the columns of tables of Spark's own, without reading them.
+
+    Parameters
+    ----------
+    settings : Engine
+    scratch : Path
+    names : mapping of str to str
+        The tables, each with what begins the message when Spark knows none of that name.
+
+    Raises
+    ------
+    CustomerlabError
+        When Spark does not start, or knows no such table.
+    """
+    ours = SparkSession.getActiveSession() is None
+    engine = open_spark(settings, scratch, "customerlab check")
+    try:
+        return {name: engine.own_table(name, where).schema() for name, where in names.items()}
+    finally:
+        if ours:
+            engine.cluster.end()
 
 
 def open_spark(settings: Engine, scratch: Path, name: str) -> Spark:
