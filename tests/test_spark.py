@@ -176,10 +176,19 @@ def test_a_table_of_sparks_own_gives_the_same_as_its_file(
         check(file, tmp_path)
 
 
-def test_a_table_is_spark_s_or_files_and_not_both() -> None:
+def test_a_table_is_spark_s_or_files_and_not_both(tmp_path: Path) -> None:
     own = {"table": "sales.moves"}
-    with pytest.raises(CustomerlabError, match=r"transactions\.table: this is a table of Spark"):
-        check_params({**FIRST, "sources": {"transactions": own}}, "acme.yaml")
+    given = {**FIRST, "sources": {"transactions": own}}
+    file = tmp_path / "params" / "acme.yaml"
+    file.parent.mkdir()
+    file.write_text(yaml.safe_dump(given))
+    none = r"sources\.transactions\.table: this is a table of Spark's: add `engine: "
+    with pytest.raises(CustomerlabError, match=none):
+        check(file, tmp_path)
+    # the summary is told the sources and no engine
+    lab = Lab("01_data_cleaning", check_params(given, "99_summary"), Paths(tmp_path, "acme"))
+    with pytest.raises(CustomerlabError, match=none):
+        lab.parse()
     on_spark = {**FIRST, "engine": {"backend": "pyspark"}}
     both = {**own, "path": ["moves.csv"]}
     with pytest.raises(CustomerlabError, match="name files by `path` or a table by `table`, not b"):

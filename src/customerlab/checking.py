@@ -35,6 +35,7 @@ from customerlab.validity import own_rules
 from customerlab.workspace import Lab
 from customerlab.workspace.engine import see_spark
 from customerlab.workspace.intake import clean_sources, parse_sources
+from customerlab.workspace.on_duckdb import DuckDB
 
 #: What holds where a section leaves something out and there is no plain default to show.
 _UNSET = {
@@ -132,6 +133,8 @@ def _tables_of_spark(params: Params, where: str, folder: Path) -> dict[str, Path
     }
     if not names:
         return {}
+    if params.engine.backend != "pyspark":
+        DuckDB().own_table(*next(iter(names.items())))  # it says that it has none
     # Spark is not installed everywhere
     from customerlab.workspace.on_spark import columns_of_own
 

@@ -184,12 +184,6 @@ def cross_checks(params: Params) -> Iterator[tuple[tuple[Any, ...], str]]:
     tables = [name for name, source in params.sources.items() if not source.lookup_only]
     for name, source in params.sources.items():
         place: tuple[Any, ...] = ("sources", name)
-        if source.table and params.engine.backend != "pyspark":
-            yield (
-                (*place, "table"),
-                "this is a table of Spark's: add `engine: {backend: pyspark}`, or name files by "
-                "`path`",
-            )
         if source.table and source.path:
             yield (*place, "path"), "name files by `path` or a table by `table`, not both"
         if source.lookup_only:

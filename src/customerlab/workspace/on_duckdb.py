@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import sqlglot.expressions as exp
 from ibis.backends.duckdb import Backend
 
+from customerlab.errors import CustomerlabError
 from customerlab.files import write_whole
 from customerlab.params import Engine
 
@@ -52,6 +53,18 @@ class DuckDB(Backend):
         state = path.stat()
         name = _hash(f"{path} {state.st_size} {state.st_mtime_ns}")
         return super().read_parquet(path, table_name=table_name or f"file_{name}", **kwargs)
+
+    def own_table(self, name: str, where: str) -> ir.Table:
+        """Say that there is none: what DuckDB reads are files.
+
+        Raises
+        ------
+        CustomerlabError
+        """
+        raise CustomerlabError(
+            f"{where}: this is a table of Spark's: add `engine: {{backend: pyspark}}`, or name "
+            "files by `path`"
+        )
 
     def compile(
         self, expr: ir.Expr, /, *, limit: Any = None, params: Any = None, pretty: bool = False
