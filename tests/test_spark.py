@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ibis
+import nbformat
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -22,6 +24,7 @@ from small_project import CLIENT, environment, make_project
 from customerlab.checking import check
 from customerlab.errors import CustomerlabError
 from customerlab.files import write_whole
+from customerlab.job import run_notebook
 from customerlab.params import Engine, check_params
 from customerlab.paths import Paths
 from customerlab.running import run, source_files
@@ -50,6 +53,29 @@ def test_a_cluster_is_no_part_of_this_machine(master: str) -> None:
     assert engine(backend="pyspark", master=master).on_cluster
     assert not engine(backend="pyspark").on_cluster
     assert not engine().on_cluster
+
+
+@pytest.mark.parametrize(
+    ("own", "share"),
+    [
+        ({"master": "local[*]"}, {"threads": 2, "memory_limit": "900MB"}),
+        ({"master": "spark://a:7077"}, {}),
+        ({"master": "yarn", "threads": 40}, {}),
+    ],
+)
+def test_of_what_those_side_by_side_share_a_cluster_gets_nothing(
+    own: dict, share: dict, tmp_path: Path
+) -> None:
+    """Its workers are others; so many threads are what one of many clients has here."""
+    file = make_project(tmp_path)
+    asked = {"backend": "pyspark", **own}
+    text = file.read_text(encoding="utf-8")
+    file.write_text(f"{text}engine: {json.dumps(asked)}\n", encoding="utf-8")
+    run_notebook(file, "01_data_cleaning", root=tmp_path, threads=2, memory_mb=900)
+    executed = nbformat.read(Paths(tmp_path, CLIENT).executed("01_data_cleaning"), as_version=4)
+    (cell,) = [c for c in executed.cells if "injected-parameters" in c.metadata.get("tags", [])]
+    (line,) = [one for one in cell.source.splitlines() if one.startswith("engine = ")]
+    assert json.loads(line.removeprefix("engine = ")) == {**share, **asked}
 
 
 def test_a_master_or_a_setting_that_is_none_is_refused() -> None:
