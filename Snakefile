@@ -14,7 +14,7 @@ from customerlab import plan
 from customerlab.errors import CustomerlabError
 from customerlab.params import load_params
 from customerlab.paths import Paths
-from customerlab.running import code_fingerprint, source_files
+from customerlab.running import code_fingerprint, own_fingerprint, source_files
 
 config.setdefault("options", "")
 config.setdefault("checked", False)
@@ -26,6 +26,11 @@ if not FILES:
 try:
     CLIENTS = [(file, load_params(Path(file))) for file in FILES]
     SOURCES = {params.client: source_files(params, Path(), file) for file, params in CLIENTS}
+    # Spark's own tables are no files; the process of a single job need not ask for them again
+    OWN = {
+        params.client: own_fingerprint(params, file) if workflow.is_main_process else ""
+        for file, params in CLIENTS
+    }
 except CustomerlabError as error:
     raise WorkflowError(str(error))
 CODE = code_fingerprint(Path())
@@ -70,6 +75,7 @@ for file, params in CLIENTS:
                 notebook=notebook.name,
                 used=plan.fingerprint(notebook, params),
                 code=CODE,
+                own=OWN[params.client] if notebook.name == "01_data_cleaning" else "",
             threads: int(config.get("threads", 1))
             resources:
                 mem_mb=int(config.get("memory", 2000)),

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ibis
+import nbformat
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
 from conftest import need_spark
-from small_project import make_project
+from small_project import CLIENT, environment, make_project
 
 from customerlab.checking import check
 from customerlab.errors import CustomerlabError
 from customerlab.files import write_whole
+from customerlab.job import run_notebook
 from customerlab.params import Engine, check_params
 from customerlab.paths import Paths
-from customerlab.running import source_files
+from customerlab.running import run, source_files
 from customerlab.workspace import Lab
 from customerlab.workspace.engine import open_engine, see_spark
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession  # is not installed everywhere
 
 FIRST = {"client": "acme", "snapshot": "2025-12-31"}
 
@@ -45,6 +53,29 @@ def test_a_cluster_is_no_part_of_this_machine(master: str) -> None:
     assert engine(backend="pyspark", master=master).on_cluster
     assert not engine(backend="pyspark").on_cluster
     assert not engine().on_cluster
+
+
+@pytest.mark.parametrize(
+    ("own", "share"),
+    [
+        ({"master": "local[*]"}, {"threads": 2, "memory_limit": "900MB"}),
+        ({"master": "spark://a:7077"}, {}),
+        ({"master": "yarn", "threads": 40}, {}),
+    ],
+)
+def test_of_what_those_side_by_side_share_a_cluster_gets_nothing(
+    own: dict, share: dict, tmp_path: Path
+) -> None:
+    """Its workers are others; so many threads are what one of many clients has here."""
+    file = make_project(tmp_path)
+    asked = {"backend": "pyspark", **own}
+    text = file.read_text(encoding="utf-8")
+    file.write_text(f"{text}engine: {json.dumps(asked)}\n", encoding="utf-8")
+    run_notebook(file, "01_data_cleaning", root=tmp_path, threads=2, memory_mb=900)
+    executed = nbformat.read(Paths(tmp_path, CLIENT).executed("01_data_cleaning"), as_version=4)
+    (cell,) = [c for c in executed.cells if "injected-parameters" in c.metadata.get("tags", [])]
+    (line,) = [one for one in cell.source.splitlines() if one.startswith("engine = ")]
+    assert json.loads(line.removeprefix("engine = ")) == {**share, **asked}
 
 
 def test_a_master_or_a_setting_that_is_none_is_refused() -> None:
@@ -174,6 +205,65 @@ def test_a_table_of_sparks_own_gives_the_same_as_its_file(
         CustomerlabError, match=r"transactions\.table: Spark knows no table sales.m"
     ):
         check(file, tmp_path)
+
+
+@pytest.fixture
+def sales(spark: ibis.BaseBackend) -> Iterator[SparkSession]:
+    """Return Spark, which knows a table of transactions, and a view of them."""
+    session = spark._session
+    session.sql("CREATE DATABASE sales")
+    columns = "customer_id STRING, occurred_at DATE, amount DOUBLE"
+    session.sql(f"CREATE TABLE sales.moves ({columns}) USING parquet")
+    session.sql("INSERT INTO sales.moves VALUES ('a', DATE'2025-01-01', 1)")
+    session.sql("CREATE VIEW sales.seen AS SELECT * FROM sales.moves")
+    yield session
+    session.sql("DROP DATABASE sales CASCADE")
+
+
+def test_a_table_of_sparks_own_is_read_again_when_it_changed(
+    sales: SparkSession, tmp_path: Path
+) -> None:
+    sources = {"transactions": {"table": "sales.moves"}, "customers": {"table": "sales.seen"}}
+    given = {**FIRST, "engine": {"backend": "pyspark"}, "sources": sources}
+    lab = Lab("01_data_cleaning", check_params(given, "acme.yaml"), Paths(tmp_path, "acme"))
+
+    def read(rows: int) -> list[int]:
+        assert lab.parse()["rows"].tolist() == [rows, rows]
+        return [lab.paths.parsed(name).stat().st_mtime_ns for name in sources]
+
+    first, second = read(1), read(1)
+    assert second[0] == first[0]
+    assert second[1] > first[1]  # of a view nobody can tell
+    sales.sql("INSERT INTO sales.moves VALUES ('b', DATE'2025-01-02', 2)")
+    third = read(2)
+    assert third[0] > second[0]
+    sales.sql("ALTER TABLE sales.moves ADD COLUMNS (kind STRING)")
+    assert read(2)[0] > third[0]
+    sales.sql("TRUNCATE TABLE sales.moves")  # then it has no file
+    fourth = read(0)
+    assert read(0)[0] > fourth[0]
+
+
+def test_a_run_sees_whether_a_table_of_sparks_own_changed(
+    sales: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this process, whose Spark knows the table; the notebooks are tiny and ask no engine."""
+    file = make_project(tmp_path)
+    text = file.read_text(encoding="utf-8").replace("path: raw.csv", "table: sales.moves")
+    file.write_text(f"{text}engine: {{backend: pyspark}}\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for name, value in environment(tmp_path, browser=True).items():
+        monkeypatch.setenv(name, value)
+    page = Paths(tmp_path, CLIENT).page("01_data_cleaning")
+
+    def made() -> int:
+        assert run([file], only=["data_cleaning"], root=tmp_path) == 0
+        return page.stat().st_mtime_ns
+
+    first = made()
+    assert made() == first
+    sales.sql("INSERT INTO sales.moves VALUES ('b', DATE'2025-01-02', 2)")
+    assert made() > first
 
 
 def test_a_table_is_spark_s_or_files_and_not_both(tmp_path: Path) -> None:

@@ -126,22 +126,19 @@ def _try_sources(params: Params, root: Path, where: str) -> list[SourceShape]:
 
 def _tables_of_spark(params: Params, where: str, folder: Path) -> dict[str, Path]:
     """Write a file with the columns of each table of Spark's own that is named, and no rows."""
-    names = {
-        source.table: f"{where}: sources.{table}.table"
-        for table, source in params.sources.items()
-        if source.table is not None
-    }
-    if not names:
+    own = {table: source.table for table, source in params.sources.items() if source.table}
+    if not own:
         return {}
     if params.engine.backend != "pyspark":
-        DuckDB().own_table(*next(iter(names.items())))  # it says that it has none
+        for table, name in own.items():
+            DuckDB().own_table(name, f"{where}: sources.{table}.table")  # it says that it has none
     # Spark is not installed everywhere
-    from customerlab.workspace.on_spark import columns_of_own
+    from customerlab.workspace.on_spark import look_at_own
 
     (folder / "own").mkdir()
-    files = {name: folder / "own" / f"{name}.parquet" for name in names}
-    for name, columns in columns_of_own(params.engine, folder / "spark", names).items():
-        pq.write_table(columns.to_pyarrow().empty_table(), files[name])
+    files = {name: folder / "own" / f"{name}.parquet" for name in own.values()}
+    for name, table in look_at_own(params, folder / "spark", where).items():
+        pq.write_table(table.columns.to_pyarrow().empty_table(), files[name])
     return files
 
 

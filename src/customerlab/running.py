@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import secrets
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -78,6 +81,32 @@ def source_files(params: Params, root: Path, where: str) -> list[Path]:
         if source.table is None  # Spark's own tables are no files
         for file in resolve_files(source.path, root, raw, table, f"{where}: sources.{table}")
     ]
+
+
+def own_fingerprint(params: Params, where: str) -> str:
+    """Return a hash of what changes when a client's tables of Spark's own do.
+
+    Where Spark cannot tell whether one has changed, no two hashes are the same. Without such
+    tables, which most clients are, nothing is started.
+
+    Raises
+    ------
+    CustomerlabError
+        When Spark does not start, or knows no such table.
+    """
+    own = any(source.table is not None for source in params.sources.values())
+    if not own or params.engine.backend != "pyspark":  # which the check of the client refuses
+        return ""
+    from customerlab.workspace.engine import see_spark
+
+    see_spark(params.engine)
+    # Spark is not installed everywhere
+    from customerlab.workspace.on_spark import look_at_own
+
+    with tempfile.TemporaryDirectory() as folder:
+        found = look_at_own(params, Path(folder) / "spark", where)
+    signs = {name: table.signs or secrets.token_hex() for name, table in found.items()}
+    return hashlib.sha256(json.dumps(signs, sort_keys=True).encode()).hexdigest()
 
 
 def code_fingerprint(root: Path) -> str:

@@ -49,12 +49,18 @@ class Cluster:
         What Spark says.
     deserted : threading.Event
         Set when no worker was left.
+    ended : threading.Event
+        Set when it is not to be watched any more.
+    looking : threading.Lock
+        Held while it is asked how it is.
     """
 
     session: SparkSession
     master: str
     log: Path
     deserted: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+    looking: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def in_one_line(self) -> Iterator[None]:
@@ -79,6 +85,8 @@ class Cluster:
 
     def end(self) -> None:
         """Stop, and end the process that Spark runs in, so that another may be started."""
+        with self.looking:
+            self.ended.set()
         gateway = self.session.sparkContext._gateway
         self.session.stop()
         gateway.shutdown()
@@ -92,12 +100,15 @@ class Cluster:
 
         def look() -> None:
             alone_since = None
-            while not context._jsc.sc().isStopped():
-                waiting = context.statusTracker().getActiveJobsIds() and not _workers(context)
-                alone_since = (alone_since or time.monotonic()) if waiting else None
-                if alone_since and time.monotonic() - alone_since > PATIENCE:
-                    self.deserted.set()
-                    context._jsc.sc().stop()
+            while True:
+                with self.looking:
+                    if self.ended.is_set() or context._jsc.sc().isStopped():
+                        return
+                    waiting = context.statusTracker().getActiveJobsIds() and not _workers(context)
+                    alone_since = (alone_since or time.monotonic()) if waiting else None
+                    if alone_since and time.monotonic() - alone_since > PATIENCE:
+                        self.deserted.set()
+                        context._jsc.sc().stop()
                 time.sleep(2)
 
         threading.Thread(target=look, daemon=True).start()

@@ -37,8 +37,9 @@ def parse_sources(params: Params, paths: Paths, engine: DuckDB | Spark) -> pd.Da
     """Parse every source that is new or changed into ``data/<client>/parsed/``.
 
     A source is parsed again when its files, their sizes or times, or what the parameters say of
-    their form have changed; a table of Spark's own, which has no such signs, every time. Its rows
-    are then those of one file, called after it, in the order of all its columns.
+    their form have changed; a table of Spark's own when the files that Spark keeps it in have, and
+    every time where Spark cannot tell. Its rows are then those of one file, called after it, in
+    the order of all its columns.
 
     Returns
     -------
@@ -66,53 +67,55 @@ def _parse_if_changed(
     name: str, source: Source, paths: Paths, settings: Engine, engine: DuckDB | Spark
 ) -> dict:
     where = f"sources.{name}"
-    if source.table is not None:
-        file = paths.scratch("01_data_cleaning") / f"{source.table}.parquet"
+    if source.table is None:
+        files = resolve_files(source.path, paths.root, paths.raw, name, where)
+        signs = [[str(f), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
+    else:
         rows = engine.own_table(source.table, f"{where}.table")
-        write_whole(file, lambda part: engine.to_parquet(rows, part))
-        record = _parse(name, source, [file], paths, settings, where)
-        file.unlink()
-        return record
-    files = resolve_files(source.path, paths.root, paths.raw, name, where)
-    return _parse(name, source, files, paths, settings, where)
-
-
-def _parse(
-    name: str, source: Source, files: list[Path], paths: Paths, settings: Engine, where: str
-) -> dict:
-    target = paths.parsed(name)
+        signs = engine.signs_of_own(source.table)
     form = {
         "reader": _reader(),
-        "files": [[str(f), f.stat().st_size, f.stat().st_mtime_ns] for f in files],
+        "files": signs,
         "encoding": source.encoding,
         "delimiter": source.delimiter,
         "null_values": source.null_values,
     }
+    target = paths.parsed(name)
     record_path = target.with_suffix(".json")
-    if target.is_file() and record_path.is_file():
+    if signs is not None and target.is_file() and record_path.is_file():
         record = json.loads(record_path.read_text(encoding="utf-8"))
         if record["form"] == form:
             return record
     record_path.unlink(missing_ok=True)  # a kill between the two leaves no record of the old
+    if source.table is None:
+        record = {"form": form, **_parse(name, source, files, paths, settings)}
+    else:
+        file = paths.scratch("01_data_cleaning") / f"{source.table}.parquet"
+        write_whole(file, lambda part: engine.to_parquet(rows, part))
+        record = {"form": form, **_parse(name, source, [file], paths, settings)}
+        file.unlink()
+    write_text(record_path, json.dumps(record, ensure_ascii=False))
+    return record
+
+
+def _parse(name: str, source: Source, files: list[Path], paths: Paths, settings: Engine) -> dict:
+    """Parse files and return what there is to say of them."""
     parsed = parse_source(
         files,
-        target,
+        paths.parsed(name),
         encoding=source.encoding,
         delimiter=source.delimiter,
         null_values=source.null_values,
-        where=where,
+        where=f"sources.{name}",
         settings=settings.model_dump(include={"threads", "memory_limit"}, exclude_none=True),
         scratch=paths.scratch("01_data_cleaning"),
     )
-    record = {
-        "form": form,
+    return {
         "rows": parsed.rows,
         "columns": list(parsed.columns),
         "warnings": list(parsed.warnings),
         "files": [file._asdict() for file in parsed.files],
     }
-    write_text(record_path, json.dumps(record, ensure_ascii=False))
-    return record
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import shutil
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from ibis.backends.pyspark.datatypes import PySparkSchema
 from pyspark.sql import SparkSession
 
 from customerlab.errors import CustomerlabError
-from customerlab.params import Engine
+from customerlab.params import Engine, Params
 from customerlab.workspace.cluster import Cluster, start_spark
 
 #: Rows of a row group, as DuckDB writes them.
@@ -76,6 +76,27 @@ class Spark(Backend):
         rows = self.table(table, database=tuple(place) or None)
         return rows.order_by([name for name, kind in rows.schema().items() if not kind.is_nested()])
 
+    def signs_of_own(self, name: str) -> list[Any] | None:
+        """Return what changes when a table of Spark's own does: its columns, and its files' state.
+
+        None where Spark cannot tell: of a view, and of a table that is not kept in files.
+        """
+        catalog = self._session.catalog
+        if catalog.getTable(name).tableType not in ("MANAGED", "EXTERNAL"):
+            return None
+        catalog.refreshTable(name)  # Spark remembers files that it has seen
+        rows = self._session.table(name)
+        java = self._session.sparkContext._jvm
+        conf = self._session.sparkContext._jsc.hadoopConfiguration()
+        files = []
+        for uri in sorted(rows.inputFiles()):
+            place = java.org.apache.hadoop.fs.Path(java.java.net.URI(uri))
+            state = place.getFileSystem(conf).getFileStatus(place)
+            if state.isDirectory():  # whose time says nothing of the files in it
+                return None
+            files.append([uri, state.getLen(), state.getModificationTime()])
+        return [rows.schema.simpleString(), *files] if files else None
+
     def execute(self, expr: ir.Expr, /, **kwargs: Any) -> Any:
         """Work an expression out."""
         with self.cluster.in_one_line():
@@ -111,17 +132,30 @@ class Spark(Backend):
         shutil.rmtree(parts)
 
 
-def columns_of_own(
-    settings: Engine, scratch: Path, names: Mapping[str, str]
-) -> dict[str, sch.Schema]:
-    """Return the columns of tables of Spark's own, without reading them.
+@dataclass(frozen=True)
+class OwnTable:
+    """A table of Spark's own, without its rows.
+
+    Attributes
+    ----------
+    columns : Schema
+    signs : list or None
+        See :meth:`Spark.signs_of_own`.
+    """
+
+    columns: sch.Schema
+    signs: list[Any] | None
+
+
+def look_at_own(params: Params, scratch: Path, where: str) -> dict[str, OwnTable]:
+    """Look at the tables of Spark's own that the sources name, without reading them.
 
     Parameters
     ----------
-    settings : Engine
+    params : Params
     scratch : Path
-    names : mapping of str to str
-        The tables, each with what begins the message when Spark knows none of that name.
+    where : str
+        What begins the message when Spark knows none of that name.
 
     Raises
     ------
@@ -129,12 +163,17 @@ def columns_of_own(
         When Spark does not start, or knows no such table.
     """
     ours = SparkSession.getActiveSession() is None
-    engine = open_spark(settings, scratch, "customerlab check")
+    engine = open_spark(params.engine, scratch, "customerlab check")
+    found = {}
     try:
-        return {name: engine.own_table(name, where).schema() for name, where in names.items()}
+        for name, source in params.sources.items():
+            if source.table is not None:
+                table = engine.own_table(source.table, f"{where}: sources.{name}.table")
+                found[source.table] = OwnTable(table.schema(), engine.signs_of_own(source.table))
     finally:
         if ours:
             engine.cluster.end()
+    return found
 
 
 def open_spark(settings: Engine, scratch: Path, name: str) -> Spark:
