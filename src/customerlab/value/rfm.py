@@ -82,28 +82,28 @@ def sales(tables: Mapping[str, ir.Table]) -> ir.Table:
     Returns
     -------
     table
-        ``customer_id``, ``day``, ``order_id`` (null where not told), ``paid`` (money, below 0 for
-        a refund), ``gained`` (its margin; null where the product's is not known). A bank's
+        ``customer_id``, ``day``, ``order_id`` (where transactions have it), ``paid`` (money, below
+        0 for a refund), ``gained`` (its margin; null where the product's is not known). A bank's
         purchases are those of the kind ``purchase``; other kinds are left out. Where a bank tells
         no kind, what goes out is spent, and what comes in is no refund.
     """
     t = tables["transactions"]
-    lacking = [name for name in ("kind", "product", "order_id") if name not in t.columns]
+    orders = ["order_id"] if "order_id" in t.columns else []
+    lacking = [name for name in ("kind", "product") if name not in t.columns]
     t = t.mutate(**{name: ibis.null("string") for name in lacking})
     spent = t.amount
     if "accounts" in tables:
         spent = (t.amount < 0).ifelse(-t.amount, None)
     paid = ibis.cases((t.kind == "purchase", t.amount.abs()), (t.kind.isnull(), spent))
-    lines = t.select(
-        "customer_id", "order_id", "product", day=t.occurred_at.date(), paid=paid.cast(_EXACT)
-    )
-    lines = lines.filter(lines.paid.notnull())
+    lines = t.select("customer_id", *orders, "product", day=t.occurred_at.date(), paid=paid)
+    # cast only what is left: engines would do it once to choose the lines, and once more
+    lines = lines.filter(lines.paid.notnull()).mutate(paid=lambda some: some.paid.cast(_EXACT))
     if "margin" not in getattr(tables.get("products"), "columns", ()):
         return lines.drop("product").mutate(gained=ibis.null(_EXACT))
     shares = tables["products"].select(listed="product", of_it="margin")
     lines = lines.left_join(shares, [("product", "listed")])
     gained = (lines.paid.cast("float64") * lines.of_it).round(6).cast(_EXACT)
-    return lines.select("customer_id", "order_id", "day", "paid", gained=gained)
+    return lines.select("customer_id", *orders, "day", "paid", gained=gained)
 
 
 def score_rfm(
@@ -162,10 +162,12 @@ def measure(
     inside = ibis.literal(True) if months is None else lines.day > months_before(day, months)
     lines = lines.mutate(bought=bought, inside=inside)
     counts = lines.bought & lines.inside
-    one_by_one = (counts & lines.order_id.isnull()).cast("int64").sum()
+    alone, orders = counts, ibis.literal(0, "int64")
+    if "order_id" in lines.columns:  # counting different ones is dear, even where all are null
+        alone, orders = counts & lines.order_id.isnull(), lines.order_id.nunique(where=counts)
     each = lines.group_by("customer_id").aggregate(
         last_day=lines.day.max(where=lines.bought),
-        frequency=lines.order_id.nunique(where=counts) + one_by_one.fill_null(0),
+        frequency=orders + alone.cast("int64").sum().fill_null(0),
         monetary=lines.paid.sum(where=lines.inside),
         margin=lines.gained.sum(where=lines.inside),
     )
