@@ -183,11 +183,13 @@ def forecast(
     keyed, keys = _keys(features, needed, max(*horizons, *lived, 1), [*by, *risks], sums)
     added = {name: keyed[name] * keyed.still_here for name in sums}
     counted = cells(keyed, by=[*keys, "still_here"], sums=added)
-    counted["here"] = counted["still_here"] * counted["n"]
     if counted.empty:
         raise CustomerlabError("churn_timing: no customer is here at the snapshot")
-    for name in sums:
-        counted[name] = counted[name].astype(float)
+    counted["here"] = counted["still_here"] * counted["n"]
+    counted[[*sums]] = counted[[*sums]].astype(float)
+    # added up here, in one order: how likely one is still here changes nothing but the weight
+    whole = counted.groupby(keys, sort=False, dropna=False)[["n", *sums, "here"]]
+    counted = whole.sum().reset_index()
     counted = counted.assign(**_moved(counted, 0))
     chances, gradients = _chances(outlook, counted, horizons, lived)
     counted = counted.assign(**chances)
@@ -195,7 +197,7 @@ def forecast(
     counted = counted.assign(**codes)
     columns = [*chances, *codes]
     known = ibis.memtable(
-        counted[[*keys, *columns]].drop_duplicates(subset=keys),
+        counted[[*keys, *columns]],
         schema={k: keyed[k].type() for k in keys}
         | dict.fromkeys(chances, "float64")
         | dict.fromkeys(codes, "string"),
