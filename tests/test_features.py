@@ -107,7 +107,8 @@ def in_engine(con, frames):
     return tables
 
 
-BANK = ["payroll", "complaints", "trouble", "products", "trend", "balance", "contacts", "rating"]
+BANK = ["payroll", "pay_ended", "complaints", "trouble", "products", "trend", "balance"]
+BANK += ["contacts", "rating"]
 
 
 def upto(frame, month, column="occurred_at"):
@@ -167,6 +168,8 @@ def plain(own, landmark, here_before):
     known["payroll"] = "none" if paid.empty else "moved"
     if (paid == landmark - 1).any():
         known["payroll"] = "running"
+    unpaid = 0 if paid.empty else (landmark - 1 - paid.max()).n
+    known["pay_ended"] = ["no", *["1-3"] * 3, *["4-6"] * 3][unpaid] if unpaid <= 6 else "no"
     if landmark <= BEGIN and here_before:
         known["payroll"] = None
 
@@ -227,6 +230,7 @@ def test_features_are_those_of_plain_pandas_at_the_landmark(bank, every):
         assert off.empty, f"{name}\n{off.head()}"
     seen = {name: set(merged[name].dropna()) for name in [*BANK, "moves"]}
     assert seen["trend"] == {"little", "halved", "lower", "steady", "higher"}
+    assert seen["pay_ended"] == {"no", "1-3", "4-6"}
     assert seen["trouble"] == {"none", "once", "same case", "other case"}
     assert seen["rating"] == {"none", "low", "middle", "high"}
     assert seen["balance"] == {"100", "1000", "10000", "100000", "more"}

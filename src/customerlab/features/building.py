@@ -18,6 +18,7 @@ from customerlab.features.reading import (
     with_contacts,
     with_holdings,
     with_moves,
+    with_pay_ended,
     with_rating,
 )
 
@@ -33,6 +34,7 @@ def features_in(tables: Mapping[str, ir.Table]) -> tuple[str, ...]:
         "gender": "gender" in customers,
         "region": "region" in customers,
         "payroll": "kind" in have.get("transactions", set()),
+        "pay_ended": "kind" in have.get("transactions", set()),
         "complaints": "resolved" in contacts,
         "trouble": {"resolved", "case_id"} <= contacts,
         # a bank's customer moves nearly every day; a shop's tells by it
@@ -118,6 +120,8 @@ def with_features(
             else_="none",
         )
         rows = rows.mutate(payroll=state).drop("following")
+    if "pay_ended" in chosen:
+        rows = with_pay_ended(rows, tables["transactions"])
     if {"products", "trend", "balance"} & set(chosen):
         rows = with_holdings(rows, tables, chosen, month)
     if "moves" in chosen:

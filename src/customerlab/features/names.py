@@ -33,6 +33,7 @@ FEATURES: dict[str, Message] = {
     "gender": say("gender"),
     "region": say("region"),
     "payroll": say("payroll"),
+    "pay_ended": say("end of the salary"),
     "complaints": say("unresolved complaints"),
     "trouble": say("repeated trouble"),
     "moves": say("days with a purchase in three months"),
@@ -50,7 +51,7 @@ PAIR = "product_and_channel"
 ON_REQUEST = frozenset({"trouble", "balance", "contacts", "rating"})
 
 #: They tell that leaving has begun rather than why: used to foretell it, and no cause of it.
-SYMPTOMS = frozenset({"products", "trend", "balance"})
+SYMPTOMS = frozenset({"products", "trend", "balance", "pay_ended"})
 
 #: They change in unforeseen ways, so that what they say fades.
 FADING = frozenset(FEATURES) - {*LASTING, *MOVING}
@@ -67,6 +68,9 @@ _LEVELS: dict[tuple[str, str], Message] = {
     ("payroll", "none"): say("never paid through us"),
     ("payroll", "running"): say("paid through us last month"),
     ("payroll", "moved"): say("no longer paid through us"),
+    ("pay_ended", "no"): say("not in the last half year"),
+    ("pay_ended", "1-3"): say("one to three months ago"),
+    ("pay_ended", "4-6"): say("four to six months ago"),
     ("trouble", "none"): say("no unresolved contact"),
     ("trouble", "once"): say("one unresolved contact"),
     ("trouble", "same case"): say("two or more about the same case"),

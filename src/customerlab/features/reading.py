@@ -29,6 +29,24 @@ def paid_months(transactions: ir.Table) -> ir.Table:
     return paid.select(whose=paid.customer_id, paid=month_index(paid.occurred_at.date())).distinct()
 
 
+def with_pay_ended(rows: ir.Table, transactions: ir.Table) -> ir.Table:
+    """Tell how long ago a salary that has not come since came last, in the last half year.
+
+    Who is paid elsewhere takes assets along for some months, and half the assets gone says less of
+    such a customer than of one whose salary left long ago.
+    """
+    paid = paid_months(transactions)
+    order = ibis.window(group_by="whose", order_by="paid")
+    last = paid.mutate(until=paid.paid.lead().over(order).fill_null(_NEVER))
+    last = last.filter(last.until > last.paid + 1)
+    each = last.mutate(unpaid=ibis.range(1, 7).unnest())
+    each = each.select("whose", "unpaid", "until", about=each.paid + each.unpaid + 1)
+    each = each.filter(each.about <= each.until).drop("until")
+    rows = join(rows, each, [("customer_id", "whose"), ("known_index", "about")])
+    number = rows.unpaid.isnull().ifelse("no", band(rows.unpaid, {1: "1-3", 4: "4-6"}))
+    return rows.mutate(pay_ended=number).drop("about", "unpaid")
+
+
 def first_complaints(interactions: ir.Table) -> ir.Table:
     """Return the months of the first two unresolved contacts, and of a second about one case."""
     cases = "case_id" in interactions.columns
