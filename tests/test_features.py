@@ -9,7 +9,7 @@ import pytest
 
 from customerlab.errors import CustomerlabError
 from customerlab.features import FEATURES, ON_REQUEST, choose, features_in, holdings
-from customerlab.person_months import features_of_people, person_months
+from customerlab.person_months import features_of_people, in_windows, person_months
 
 BEGIN, MONTHS, PEOPLE = pd.Period("2024-01", "M"), 24, 22
 
@@ -207,13 +207,17 @@ def monthly(table):
     return frame.sort_values(["customer_id", "tenure"], ignore_index=True)
 
 
+def months_of_shop(lines, tables, every):
+    return in_windows(person_months(lines, tables, features=["moves"]), ["moves"], every)
+
+
 @pytest.mark.parametrize("every", [1, 3])
 def test_features_are_those_of_plain_pandas_at_the_landmark(bank, every):
     frames, tables, people, lines = bank
     assert set(BANK) <= set(features_in(tables)) and "moves" not in features_in(tables)
-    rows = monthly(person_months(lines, tables, features=BANK, every=every))
+    rows = monthly(in_windows(person_months(lines, tables, features=BANK), BANK, every))
     shop = {"transactions": tables["transactions"]}
-    rows["moves"] = monthly(person_months(lines, shop, features=["moves"], every=every))["moves"]
+    rows["moves"] = monthly(months_of_shop(lines, shop, every))["moves"]
     joined = pd.to_datetime(people.set_index("customer_id")["joined_month"]).dt.to_period("M")
     assert (rows["month"] - rows["landmark"]).map(lambda d: d.n).equals(rows["lead"])
     mine = {who: of_one(frames, who) for who in people["customer_id"]}
@@ -245,9 +249,9 @@ def test_later_rows_change_no_earlier_feature(bank, every, cut):
     """The data as they were on the day tell the same as those of two years later."""
     frames, tables, _, lines = bank
     features = [*BANK, "tenure_band"]
-    full = monthly(person_months(lines, tables, features=features, every=every))
+    full = monthly(in_windows(person_months(lines, tables, features=features), features, every))
     shop = {"transactions": tables["transactions"]}
-    full["moves"] = monthly(person_months(lines, shop, features=["moves"], every=every))["moves"]
+    full["moves"] = monthly(months_of_shop(lines, shop, every))["moves"]
     con, cut = ibis.duckdb.connect(), pd.Period(cut, "M")
     then = {
         name: frame
@@ -257,9 +261,9 @@ def test_later_rows_change_no_earlier_feature(bank, every, cut):
     }
     some = in_engine(con, then)
     mine = con.create_table("lines", lines.to_pandas())
-    early = monthly(person_months(mine, some, features=features, every=every))
+    early = monthly(in_windows(person_months(mine, some, features=features), features, every))
     shop = {"transactions": some["transactions"]}
-    early["moves"] = monthly(person_months(mine, shop, features=["moves"], every=every))["moves"]
+    early["moves"] = monthly(months_of_shop(mine, shop, every))["moves"]
     known = full["landmark"] <= cut
     assert 20 < known.sum() < len(full) and all(
         len(then[t]) < len(frames[t]) for t in some if t != "accounts"
@@ -368,7 +372,8 @@ def test_features_unasked_and_asked_for(bank):
 def test_windows_hold_each_month_once_or_not_at_all(bank, every):
     """Cut from the last month back; who joined after a window began comes in with the next."""
     _, _, people, lines = bank
-    rows = monthly(person_months(lines, {}, features=["tenure_band"], every=every))
+    months = person_months(lines, {}, features=["tenure_band"])
+    rows = monthly(in_windows(months, ["tenure_band"], every))
     joined = pd.to_datetime(people["joined_month"]).dt.to_period("M")
     last = max(j + int(d) - 1 for j, d in zip(joined, people["duration"], strict=True))
     wanted = []

@@ -62,6 +62,28 @@ def own_movements(tables: Mapping[str, ir.Table], not_movements: Sequence[str]) 
     return movements(tables["transactions"], not_movements)
 
 
+def movement_days(movements: ir.Table, *, snapshot: dt.date) -> ir.Table:
+    """Return the days on which each customer moved, up to the snapshot.
+
+    Parameters
+    ----------
+    movements : table
+        ``customer_id`` and ``occurred_at``. What this returned is returned as it is, so that who
+        asks for it several times may work it out once.
+
+    Returns
+    -------
+    table
+        ``customer_id``, ``day`` and ``next_day``, null for the last.
+    """
+    if "next_day" in movements.columns:
+        return movements
+    days = movements.select("customer_id", day=movements.occurred_at.date())
+    days = days.filter(days.day <= snapshot).distinct()
+    order = ibis.window(group_by="customer_id", order_by="day")
+    return days.mutate(next_day=days.day.lead().over(order))
+
+
 def _is_movement(kind: ir.StringValue, not_movements: Sequence[str]) -> ir.BooleanValue:
     return kind.notin(list(not_movements)) | kind.isnull()
 

@@ -25,6 +25,7 @@ import ibis
 import ibis.expr.types as ir
 
 from customerlab.calendar_months import is_last_of_month, month_index
+from customerlab.customers import movement_days
 from customerlab.messages import Message, say
 
 #: Why a customer is not among those whose stay is measured.
@@ -42,7 +43,8 @@ def idle_exits(movements: ir.Table, *, snapshot: dt.date, idle_days: int) -> ir.
     Parameters
     ----------
     movements : table
-        ``customer_id`` and ``occurred_at``, the customer's own movements only.
+        ``customer_id`` and ``occurred_at``, the customer's own movements only; or their
+        :func:`customerlab.customers.movement_days`.
     snapshot : date
         The last day that is known.
     idle_days : int
@@ -245,10 +247,8 @@ def _tens(day: ir.DateValue, until: dt.date) -> ir.IntegerValue:
 
 def _gaps(movements: ir.Table, snapshot: dt.date, idle_days: int) -> ir.Table:
     """Return each customer's days with movements, the next one, and whether the gap is an exit."""
-    days = movements.select("customer_id", day=movements.occurred_at.date())
-    days = days.filter(days.day <= snapshot).distinct()
-    next_day = days.day.lead().over(ibis.window(group_by="customer_id", order_by="day"))
-    days = days.mutate(until=ibis.coalesce(next_day, ibis.literal(snapshot)))
+    days = movement_days(movements, snapshot=snapshot)
+    days = days.mutate(until=ibis.coalesce(days.next_day, ibis.literal(snapshot)))
     return days.mutate(breaks=days.until.delta(days.day, unit="day") >= idle_days)
 
 

@@ -70,6 +70,7 @@ def observe_exits(
     snapshot: dt.date,
     idle_days: int,
     not_movements: Sequence[str],
+    days: ir.Table | None = None,
 ) -> ir.Table:
     """Return one row per customer: the months at risk, and the exit if there was one.
 
@@ -83,6 +84,9 @@ def observe_exits(
         See :func:`customerlab.durations.idle_exits`.
     not_movements : sequence of str
         See :func:`customerlab.customers.movements`.
+    days : table, optional
+        The days of those movements, where :func:`customerlab.customers.movement_days` were worked
+        out before.
 
     Returns
     -------
@@ -99,7 +103,7 @@ def observe_exits(
     _refuse_unreadable(tables, exits)
     rule = {"snapshot": snapshot, "idle_days": idle_days}
     if list(exits) == ["inactive"]:
-        moved = movements(tables["transactions"], not_movements)
+        moved = movements(tables["transactions"], not_movements) if days is None else days
         lines = timelines(moved, tables.get("customers"), **rule)
         return lines.mutate(
             exit=lines.churned.ifelse(ibis.literal("inactive"), ibis.null("string"))
@@ -107,7 +111,7 @@ def observe_exits(
     last = known_until(exits, **rule)
     if "money_gone" in exits:
         last = min(last, _balances_end(tables["balances"], last + 1) - (MONTHS_IN_A_ROW - 1))
-    parts = [_spans(name, tables, not_movements, **rule) for name in exits]
+    parts = [_spans(name, tables, not_movements, days, **rule) for name in exits]
     people = _people(tables, parts[0])
     for name, part in zip(exits, parts, strict=True):
         mine = part.select(
@@ -151,7 +155,8 @@ def gone_by_now(
     is not here any more, though nobody's silence can be told up to then.
     """
     rule = {"snapshot": snapshot, "idle_days": 0}
-    parts = [_spans(name, tables, not_movements, **rule) for name in exits if name != "inactive"]
+    watched = [name for name in exits if name != "inactive"]
+    parts = [_spans(name, tables, not_movements, None, **rule) for name in watched]
     gone = [part.filter(part.gone.notnull()).select("customer_id") for part in parts]
     return reduce(lambda a, b: a.union(b), gone).distinct() if gone else no_rows(_NAMED)
 
@@ -217,13 +222,15 @@ def _spans(
     name: str,
     tables: Mapping[str, ir.Table],
     not_movements: Sequence[str],
+    days: ir.Table | None,
     *,
     snapshot: dt.date,
     idle_days: int,
 ) -> ir.Table:
     """Return ``customer_id``, ``clock`` (first month seen), ``begins`` and ``gone`` of one exit."""
     if name == "inactive":
-        return _silent(tables, not_movements, snapshot, idle_days)
+        moved = movements(tables["transactions"], not_movements) if days is None else days
+        return _silent(tables, moved, snapshot, idle_days)
     if name == "payroll_moved":
         return _unpaid(tables["transactions"], last_whole_month(snapshot))
     if name == "money_gone":
@@ -232,10 +239,9 @@ def _spans(
 
 
 def _silent(
-    tables: Mapping[str, ir.Table], not_movements: Sequence[str], snapshot: dt.date, days: int
+    tables: Mapping[str, ir.Table], moved: ir.Table, snapshot: dt.date, idle_days: int
 ) -> ir.Table:
-    moved = movements(tables["transactions"], not_movements)
-    seen = idle_exits(moved, snapshot=snapshot, idle_days=days)
+    seen = idle_exits(moved, snapshot=snapshot, idle_days=idle_days)
     customers = tables.get("customers")
     if customers is not None and "joined_on" in customers.columns:
         known = customers.select(whose="customer_id", joined_on="joined_on")

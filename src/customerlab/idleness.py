@@ -15,6 +15,7 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
+from customerlab.customers import movement_days
 from customerlab.findings import Finding
 from customerlab.messages import Message, say
 
@@ -126,7 +127,8 @@ def choose_idle_days(
     Parameters
     ----------
     movements : table
-        ``customer_id`` and ``occurred_at``, the customer's own movements.
+        ``customer_id`` and ``occurred_at``, the customer's own movements; or their
+        :func:`customerlab.customers.movement_days`.
     snapshot : date
     given : int, optional
         The rule that the parameters name; it is described in the same way.
@@ -137,13 +139,9 @@ def choose_idle_days(
         Among 30, 40 ... 180 days, none beyond a third of the data or without :data:`FOLLOWED`
         days after it; the longest of them where no rule is followed by few returns.
     """
-    days = movements.select("customer_id", day=movements.occurred_at.date())
-    days = days.filter(days.day <= snapshot).distinct()
-    order = ibis.window(group_by="customer_id", order_by="day")
-    following = days.day.lead().over(order)
-    gaps = days.mutate(
-        until=ibis.coalesce(following, ibis.literal(snapshot)), ended=following.notnull()
-    )
+    days = movement_days(movements, snapshot=snapshot)
+    until = ibis.coalesce(days.next_day, ibis.literal(snapshot))
+    gaps = days.mutate(until=until, ended=days.next_day.notnull())
     gaps = gaps.select("ended", length=gaps.until.delta(gaps.day, unit="day").cast("int64"))
     counted = gaps.group_by(["length", "ended"]).aggregate(n=gaps.count()).to_pandas()
     first = days.day.min().execute()

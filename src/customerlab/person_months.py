@@ -1,4 +1,4 @@
-"""One row per customer and month at risk, with what was known at the landmark before it.
+"""One row per customer and month at risk, with what was known of the customer before it.
 
 The rows exist in the engine only; models see their counts (:func:`customerlab.cells.cells`).
 """
@@ -15,7 +15,7 @@ import pandas as pd
 
 from customerlab.calendar_months import month_index
 from customerlab.durations import clock_starts, first_of_month, here_at
-from customerlab.features import TENURE_BANDS, band_of, choose, with_features, with_people
+from customerlab.features import MOVING, TENURE_BANDS, band_of, choose, with_features, with_people
 
 
 def person_months(
@@ -23,9 +23,8 @@ def person_months(
     tables: Mapping[str, ir.Table],
     *,
     features: Sequence[str] | None = None,
-    every: int = 1,
 ) -> ir.Table:
-    """Return one row per customer and month at risk.
+    """Return one row per customer and month at risk, with what was known when it began.
 
     Parameters
     ----------
@@ -37,18 +36,12 @@ def person_months(
     features : sequence of str, optional
         Default: those of :func:`customerlab.features.choose`. Further columns of ``customers``
         may be named; they are taken as they stand today, which is right for what does not change.
-    every : int
-        Months between landmarks. With 1 each month knows what was known when it began. With more
-        the months are cut into windows of so many, the last of which ends with the last month
-        that anyone is seen in; a month knows what was known when its window began, and who came
-        later than that is not in it. So a model learns to look ahead, each exit is used once, and
-        the errors of independent trials hold (:mod:`customerlab.churn.hazard`).
 
     Returns
     -------
     table
-        ``customer_id``, ``month`` and ``landmark`` (first days), ``lead`` (months from the
-        landmark to the month), ``tenure`` (months since the month of joining), ``months_left``
+        ``customer_id``, ``month`` and ``landmark`` (its first day, twice), ``lead`` (0: see
+        :func:`in_windows`), ``tenure`` (months since the month of joining), ``months_left``
         (to the last one at risk), ``churned``, ``left`` (1 in the month of the exit), and the
         features. Where `durations` tells several exits apart, ``left_<exit>`` and ``risk_<exit>``
         (1 where the customer can leave that way) for each. Whether a contact is still unresolved
@@ -62,21 +55,16 @@ def person_months(
         offset=ibis.range(0, base.duration - base.entry).unnest(),
     )
     base = base.mutate(tenure=(base.entry + base.offset).cast("int64"))
+    at = base.joined + base.tenure
     rows = base.mutate(
-        month_index=base.joined + base.tenure,
+        month_index=at,
+        known_index=at,
         months_left=base.duration - 1 - base.tenure,
         left=(base.churned & (base.tenure == base.duration - 1)).cast("int64"),
     )
-    if every == 1:
-        rows = rows.mutate(known_index=rows.month_index)
-    else:
-        ends = month_index(durations.joined_month) + durations.duration - 1
-        back = ends.max().as_scalar() - rows.month_index
-        rows = rows.mutate(known_index=rows.month_index - (every - 1 - back % every))
-        rows = rows.filter(rows.known_index >= rows.joined + rows.entry)
     exits = [name.removeprefix("from_") for name in durations.columns if name.startswith("from_")]
     rows = rows.mutate(
-        lead=rows.month_index - rows.known_index,
+        lead=ibis.literal(0, "int64"),
         **{
             f"risk_{name}": (rows.tenure >= rows[f"from_{name}"]).fill_null(False).cast("int64")
             for name in exits
@@ -101,8 +89,41 @@ def person_months(
         *age,
         *chosen,
         month=first_of_month(rows.month_index),
-        landmark=first_of_month(rows.known_index),
+        landmark=first_of_month(rows.month_index),
     )
+
+
+def in_windows(months: ir.Table, features: Sequence[str], every: int) -> ir.Table:
+    """Return customer-months with what was known when the window began that they fall into.
+
+    The months are cut into windows, the last of which ends with the last month that anyone is seen
+    in; who came later than their window's beginning is not in it. So a model learns to look ahead,
+    each exit is used once, and the errors of independent trials hold
+    (:mod:`customerlab.churn.hazard`).
+
+    Parameters
+    ----------
+    months : table
+        Of :func:`person_months`.
+    features : sequence of str
+        Those in `months`.
+    every : int
+        Months of a window.
+
+    Returns
+    -------
+    table
+        The columns of `months`. ``landmark`` is the window's first day, ``lead`` the months from
+        there to the month. Features are those of the landmark but for what moves on by itself,
+        which is the month's own.
+    """
+    known = [name for name in features if name not in MOVING]
+    at = month_index(months.month)
+    lead = every - 1 - (at.max().as_scalar() - at) % every
+    rows = months.drop(*known).mutate(lead=lead, landmark=first_of_month(at - lead))
+    then = months.select(*known, whose="customer_id", began="month")
+    rows = rows.inner_join(then, [("customer_id", "whose"), ("landmark", "began")])
+    return rows.select(*months.columns)
 
 
 def features_at(

@@ -12,11 +12,11 @@ from customerlab.calendar_months import month_index
 from customerlab.cells import cells, no_rows
 from customerlab.churn.stays import Stays
 from customerlab.churn.unnoticed import judge_silence
-from customerlab.customers import own_movements
+from customerlab.customers import movement_days, own_movements
 from customerlab.durations import REASONS, here_at, observed
 from customerlab.errors import CustomerlabError, nearest
 from customerlab.exits import gone_by_now, observe_exits
-from customerlab.features import FEATURES, ON_REQUEST, SYMPTOMS, features_in
+from customerlab.features import FEATURES, ON_REQUEST, SYMPTOMS, features_in, read_once
 from customerlab.idleness import DEFAULT_DAYS, choose_idle_days
 from customerlab.params import ChurnTiming, Params
 from customerlab.person_months import (
@@ -24,6 +24,7 @@ from customerlab.person_months import (
     features_at,
     features_from_durations,
     features_of_people,
+    in_windows,
     person_months,
 )
 from customerlab.privacy import PERSONAL
@@ -99,16 +100,19 @@ def observe_stays(
     settings = params.churn_timing
     at_hand = _at_hand(tables, params, where)
     exits, silence = tuple(dict.fromkeys(settings.event)), params.invalid_customers.not_movements
-    rule, days = None, DEFAULT_DAYS
+    rule, moved, days = None, None, DEFAULT_DAYS
     if "inactive" in exits:
-        moved = keep(_read(own_movements(tables, silence)))
+        moved = _read(own_movements(tables, silence))
+        moved = keep(movement_days(moved, snapshot=params.snapshot))
         rule = choose_idle_days(moved, snapshot=params.snapshot, given=settings.idle_days)
         days = rule.days
     dates = {"snapshot": params.snapshot, "idle_days": days}
-    lines = keep(observe_exits(tables, exits, **dates, not_movements=silence))
+    lines = keep(observe_exits(tables, exits, **dates, not_movements=silence, days=moved))
     left_out = cells(lines, by=["reason"], n="customers").dropna(subset="reason")
     left_out["reason"] = left_out["reason"].map(REASONS)
     durations = observed(lines)
+    moving = lines.filter(lines.reason.isnull() | (lines.reason != "no_movement"))
+    tables = read_once(tables, moving, keep)
     unasked = [name for name in at_hand if name not in ON_REQUEST]
     chosen = unasked if settings.covariates is None else settings.covariates
     covariates = tuple(name for name in chosen if name != "tenure_band")
@@ -129,7 +133,7 @@ def observe_stays(
     told = [f"{what}_{name}" for name in exits if len(exits) > 1 for what in ("risk", "left")]
     sums = {"events": rows.left, **{name: rows[name] for name in told}}
     width = _width(durations, max(settings.horizons_months))
-    windows = keep(person_months(durations, tables, features=features, every=width))
+    windows = keep(in_windows(rows.drop(*beside), features, width))
     ahead = {"events": windows.left, **{name: windows[name] for name in told}}
     if exits == ("inactive",):
         here = features_at(moved, tables, **dates, features=features)
@@ -197,7 +201,7 @@ def _people(
 def _read(moved: ir.Table | None) -> ir.Table:
     if moved is None:
         raise CustomerlabError("churn_timing.event: inactive is read from transactions")
-    return moved.select("customer_id", "occurred_at")
+    return moved
 
 
 def _still_here(lines: ir.Table, gone: ir.Table, active: ir.Table | None) -> ir.Table:

@@ -22,7 +22,7 @@ from customerlab.features.names import (
     feature_name,
     level_name,
 )
-from customerlab.features.reading import LITTLE, holdings, paid_months
+from customerlab.features.reading import LITTLE, holdings, paid_months, read_once
 
 __all__ = [
     "AGE_BANDS",
@@ -46,6 +46,7 @@ __all__ = [
     "holdings",
     "level_name",
     "paid_months",
+    "read_once",
     "with_features",
     "with_known",
     "with_people",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import ibis
 import ibis.expr.types as ir
@@ -23,19 +23,55 @@ def join(rows: ir.Table, other: ir.Table, on: list[tuple[str, str]]) -> ir.Table
     return joined.drop(*[right for _, right in on if right == "whose"])
 
 
+def read_once(
+    tables: Mapping[str, ir.Table], people: ir.Table, keep: Callable[[ir.Table], ir.Table]
+) -> dict[str, ir.Table]:
+    """Return the tables, and beside them what is read from the long ones whenever one asks.
+
+    Who asks for features several times saves reading all transactions and balances each time.
+
+    Parameters
+    ----------
+    tables : mapping of str to table
+        The clean tables.
+    people : table
+        ``customer_id`` of those whose features will be asked for.
+    keep : callable
+        Works a table out once.
+
+    Returns
+    -------
+    dict of str to table
+        `tables`, and as far as they can be had ``paid_months`` (:func:`paid_months`) and
+        ``holdings`` (:func:`holdings`) of the people.
+    """
+    more = {}
+    if "kind" in getattr(tables.get("transactions"), "columns", ()):
+        more["paid_months"] = keep(paid_months(tables["transactions"]))
+    if {"accounts", "balances"} <= {*tables}:
+        theirs = tables["accounts"].semi_join(people.select("customer_id"), "customer_id")
+        more["holdings"] = keep(holdings(theirs, tables["balances"]))
+    return {**tables, **more}
+
+
+def months_paid(tables: Mapping[str, ir.Table]) -> ir.Table:
+    """Return :func:`paid_months` of a client, as worked out where they are."""
+    return tables["paid_months"] if "paid_months" in tables else paid_months(tables["transactions"])
+
+
 def paid_months(transactions: ir.Table) -> ir.Table:
     """Return ``whose`` and the months ``paid`` in which a payroll credit came in."""
     paid = transactions.filter(transactions.kind == "payroll")
     return paid.select(whose=paid.customer_id, paid=month_index(paid.occurred_at.date())).distinct()
 
 
-def with_pay_ended(rows: ir.Table, transactions: ir.Table) -> ir.Table:
+def with_pay_ended(rows: ir.Table, tables: Mapping[str, ir.Table]) -> ir.Table:
     """Tell how long ago a salary that has not come since came last, in the last half year.
 
     Who is paid elsewhere takes assets along for some months, and half the assets gone says less of
     such a customer than of one whose salary left long ago.
     """
-    paid = paid_months(transactions)
+    paid = months_paid(tables)
     order = ibis.window(group_by="whose", order_by="paid")
     last = paid.mutate(until=paid.paid.lead().over(order).fill_null(_NEVER))
     last = last.filter(last.until > last.paid + 1)
@@ -104,9 +140,9 @@ def with_holdings(
     balances = tables["balances"]
     ends = month_index(balances.month)
     began, ended = ends.min().as_scalar(), ends.max().as_scalar()
+    held = tables["holdings"] if "holdings" in tables else holdings(tables["accounts"], balances)
     if month is not None:
-        balances = balances.filter(ends.isin([month - 1, month - 4]))
-    held = holdings(tables["accounts"], balances)
+        held = held.filter(held.held_index.isin([month - 1, month - 4]))
     # what was held at a month's end is known when the next one begins
     last = held.select("whose", known_now=held.held_index + 1, now="assets", accounts="products")
     rows = join(rows, last, [("customer_id", "whose"), ("known_index", "known_now")])

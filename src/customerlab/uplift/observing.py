@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import ibis.expr.types as ir
 
-from customerlab.customers import own_movements
+from customerlab.customers import movement_days, own_movements
 from customerlab.durations import observed
 from customerlab.exits import observe_exits
 from customerlab.idleness import DEFAULT_DAYS, choose_idle_days
@@ -69,9 +69,9 @@ def _stays(
     settings, silence = params.churn_timing, params.invalid_customers.not_movements
     exits = tuple(dict.fromkeys(settings.event))
     days = settings.idle_days or DEFAULT_DAYS
-    if "inactive" in exits and settings.idle_days is None:
-        moved = own_movements(tables, silence)
-        if moved is not None:
-            days = choose_idle_days(keep(moved), snapshot=params.snapshot).days
+    moved = own_movements(tables, silence) if "inactive" in exits else None
+    if moved is not None:
+        moved = keep(movement_days(moved, snapshot=params.snapshot))
+        days = settings.idle_days or choose_idle_days(moved, snapshot=params.snapshot).days
     dates = {"snapshot": params.snapshot, "idle_days": days}
-    return observed(keep(observe_exits(tables, exits, **dates, not_movements=silence)))
+    return observed(keep(observe_exits(tables, exits, **dates, not_movements=silence, days=moved)))
