@@ -188,7 +188,7 @@ def features_of_people(
     rows = people.select(
         *kept, month_index=now, known_index=now, tenure=now - month_index(people.clock)
     )
-    rows = with_features(with_people(rows, tables, chosen), tables, chosen, month)
+    rows = with_features(with_people(rows, tables, chosen), tables, chosen, [month])
     age = ["age_months"] if "age_band" in chosen else []
     return rows.select(*kept, "tenure", *age, *chosen)
 

@@ -92,7 +92,7 @@ def with_features(
     rows: ir.Table,
     tables: Mapping[str, ir.Table],
     chosen: Sequence[str],
-    month: int | None = None,
+    months: Sequence[int] | None = None,
 ) -> ir.Table:
     """Add the features as they were known.
 
@@ -103,8 +103,8 @@ def with_features(
         ``month_index`` and ``tenure`` of the month itself, for what moves on by itself.
     tables : mapping of str to table
     chosen : sequence of str
-    month : int, optional
-        The ``known_index`` of all rows, where it is one: then only what tells of it is added up.
+    months : sequence of int, optional
+        All values of ``known_index``, where they are few: then only what tells of them is added up.
     """
     if "payroll" in chosen:
         paid = months_paid(tables)
@@ -123,9 +123,9 @@ def with_features(
     if "pay_ended" in chosen:
         rows = with_pay_ended(rows, tables)
     if {"products", "trend", "balance"} & set(chosen):
-        rows = with_holdings(rows, tables, chosen, month)
+        rows = with_holdings(rows, tables, chosen, months)
     if "moves" in chosen:
-        rows = with_moves(rows, tables["transactions"], month)
+        rows = with_moves(rows, tables["transactions"], months)
     if "contacts" in chosen:
         rows = with_contacts(rows, tables["interactions"])
     if "rating" in chosen:

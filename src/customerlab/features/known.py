@@ -9,6 +9,7 @@ import ibis.expr.types as ir
 
 from customerlab.calendar_months import month_index
 from customerlab.features.building import with_features, with_people
+from customerlab.features.reading import read_once
 
 #: Features of customers to be contacted that are used unasked: what tells of trouble, and what
 #: costs many columns, is not.
@@ -33,11 +34,13 @@ def with_known(rows: ir.Table, tables: Mapping[str, ir.Table], chosen: Sequence[
     table
         `rows` with `chosen`, ``month_index``, ``known_index`` and ``tenure`` (months).
     """
+    people = rows.select("customer_id").distinct()
+    months = rows.select(month=month_index(rows.day)).distinct().to_pandas()["month"].dropna()
     if "joined_on" in getattr(tables.get("customers"), "columns", ()):
-        people = tables["customers"].select(whose="customer_id", joined_on="joined_on")
-        rows = rows.left_join(people, [("customer_id", "whose")]).drop("whose")
+        joined = tables["customers"].select(whose="customer_id", joined_on="joined_on")
+        rows = rows.left_join(joined, [("customer_id", "whose")]).drop("whose")
     if "transactions" in tables:
-        moved = tables["transactions"]
+        moved = tables["transactions"].semi_join(people, "customer_id")
         first = moved.group_by(whose="customer_id").aggregate(first_moved=moved.occurred_at.min())
         rows = rows.left_join(first, [("customer_id", "whose")]).drop("whose")
     told = [name for name in ("joined_on", "first_moved") if name in rows.columns]
@@ -46,4 +49,5 @@ def with_known(rows: ir.Table, tables: Mapping[str, ir.Table], chosen: Sequence[
     month, since = month_index(rows.day), (since <= rows.day).ifelse(since, None)
     rows = rows.mutate(month_index=month, known_index=month, tenure=month - month_index(since))
     rows = rows.drop(*told)
-    return with_features(with_people(rows, tables, chosen), tables, chosen)
+    tables = read_once(tables, people, lambda table: table)
+    return with_features(with_people(rows, tables, chosen), tables, chosen, sorted(months))

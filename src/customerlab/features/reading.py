@@ -134,15 +134,16 @@ def with_holdings(
     rows: ir.Table,
     tables: Mapping[str, ir.Table],
     chosen: Sequence[str],
-    month: int | None = None,
+    months: Sequence[int] | None = None,
 ) -> ir.Table:
     """Add what the balances tell: accounts, assets, and how they moved."""
     balances = tables["balances"]
     ends = month_index(balances.month)
     began, ended = ends.min().as_scalar(), ends.max().as_scalar()
     held = tables["holdings"] if "holdings" in tables else holdings(tables["accounts"], balances)
-    if month is not None:
-        held = held.filter(held.held_index.isin([month - 1, month - 4]))
+    if months is not None:
+        seen = {month - back for month in months for back in (1, 4)}
+        held = held.filter(held.held_index.isin(sorted(seen)))
     # what was held at a month's end is known when the next one begins
     last = held.select("whose", known_now=held.held_index + 1, now="assets", accounts="products")
     rows = join(rows, last, [("customer_id", "whose"), ("known_index", "known_now")])
@@ -189,15 +190,18 @@ def with_contacts(rows: ir.Table, interactions: ir.Table) -> ir.Table:
     return rows.mutate(contacts=number).drop("about", "contacted")
 
 
-def with_moves(rows: ir.Table, transactions: ir.Table, month: int | None = None) -> ir.Table:
+def with_moves(
+    rows: ir.Table, transactions: ir.Table, months: Sequence[int] | None = None
+) -> ir.Table:
     """Count the days with a movement in the last three months."""
     began = month_index(transactions.occurred_at.min().date()).as_scalar()
-    if month is not None:
+    if months is not None:
+        seen = {month - back for month in months for back in (1, 2, 3)}
         at = month_index(transactions.occurred_at.date())
-        transactions = transactions.filter(at.between(month - 3, month - 1))
+        transactions = transactions.filter(at.isin(sorted(seen)))
     days = transactions.select(whose="customer_id", day=transactions.occurred_at.date()).distinct()
-    months = days.group_by("whose", month=month_index(days.day)).aggregate(days=days.count())
-    each = months.mutate(ahead=ibis.range(1, 4).unnest())
+    moved = days.group_by("whose", month=month_index(days.day)).aggregate(days=days.count())
+    each = moved.mutate(ahead=ibis.range(1, 4).unnest())
     counted = each.group_by("whose", about=each.month + each.ahead).aggregate(moved=each.days.sum())
     rows = join(rows, counted, [("customer_id", "whose"), ("known_index", "about")])
     bands = {0: "0", 1: "1", 2: "2", 3: "3-5", 6: "6-11", 12: "12+"}

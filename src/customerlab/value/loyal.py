@@ -145,7 +145,7 @@ def known_on(
     now = ibis.literal(month, "int64")
     rows = rows.mutate(month_index=now, known_index=now, tenure=now - month_index(rows.since))
     chosen = [name for name in features if name != WORTH]
-    rows = with_features(with_people(rows, known, chosen), known, chosen, month)
+    rows = with_features(with_people(rows, known, chosen), known, chosen, [month])
     less = ibis.rank().over(order_by=rows.worth_before).cast("int64")
     rows = rows.mutate(**{WORTH: ((less * 5) // rows.count().as_scalar() + 1).cast("string")})
     text = {name: rows[name].cast("string").fill_null(UNKNOWN) for name in features}
