@@ -4,7 +4,7 @@ Every feature is a category: models need only how many customer-months share eac
 """
 
 from customerlab.features.building import choose, features_in, with_features, with_people
-from customerlab.features.known import USUAL_FEATURES, with_known
+from customerlab.features.known import USUAL_FEATURES, with_known, with_since
 from customerlab.features.names import (
     AGE_BANDS,
     FADING,
@@ -50,4 +50,5 @@ __all__ = [
     "with_features",
     "with_known",
     "with_people",
+    "with_since",
 ]

@@ -9,12 +9,28 @@ import ibis.expr.types as ir
 
 from customerlab.calendar_months import month_index
 from customerlab.features.building import with_features, with_people
-from customerlab.features.reading import read_once
+from customerlab.features.reading import join
 
 #: Features of customers to be contacted that are used unasked: what tells of trouble, and what
 #: costs many columns, is not.
 USUAL_FEATURES = ("tenure_band", "age_band", "gender", "region", "payroll", "products")
 USUAL_FEATURES += ("balance", "moves", "complaints", "trend")
+
+
+def with_since(rows: ir.Table, tables: Mapping[str, ir.Table]) -> ir.Table:
+    """Add ``since``, the day of joining, or of the first transaction where that is not known."""
+    if "joined_on" in getattr(tables.get("customers"), "columns", ()):
+        joined = tables["customers"].select(whose="customer_id", since="joined_on")
+        rows = join(rows, joined, [("customer_id", "whose")])
+    else:
+        rows = rows.mutate(since=ibis.null("date"))
+    if "transactions" not in tables:
+        return rows
+    lacking = rows.filter(rows.since.isnull()).select("customer_id").distinct()
+    moved = tables["transactions"].semi_join(lacking, "customer_id")
+    first = moved.group_by(whose="customer_id").aggregate(first=moved.occurred_at.min().date())
+    rows = join(rows, first, [("customer_id", "whose")])
+    return rows.mutate(since=ibis.coalesce(rows.since, rows["first"])).drop("first")
 
 
 def with_known(rows: ir.Table, tables: Mapping[str, ir.Table], chosen: Sequence[str]) -> ir.Table:
@@ -36,18 +52,12 @@ def with_known(rows: ir.Table, tables: Mapping[str, ir.Table], chosen: Sequence[
     """
     people = rows.select("customer_id").distinct()
     months = rows.select(month=month_index(rows.day)).distinct().to_pandas()["month"].dropna()
-    if "joined_on" in getattr(tables.get("customers"), "columns", ()):
-        joined = tables["customers"].select(whose="customer_id", joined_on="joined_on")
-        rows = rows.left_join(joined, [("customer_id", "whose")]).drop("whose")
-    if "transactions" in tables:
-        moved = tables["transactions"].semi_join(people, "customer_id")
-        first = moved.group_by(whose="customer_id").aggregate(first_moved=moved.occurred_at.min())
-        rows = rows.left_join(first, [("customer_id", "whose")]).drop("whose")
-    told = [name for name in ("joined_on", "first_moved") if name in rows.columns]
-    since = ibis.coalesce(ibis.null("date"), *(rows[name].cast("date") for name in told))
+    rows = with_since(rows, tables)
     # who was first seen after that day was not known before it
-    month, since = month_index(rows.day), (since <= rows.day).ifelse(since, None)
+    month, since = month_index(rows.day), (rows.since <= rows.day).ifelse(rows.since, None)
     rows = rows.mutate(month_index=month, known_index=month, tenure=month - month_index(since))
-    rows = rows.drop(*told)
-    tables = read_once(tables, people, lambda table: table)
+    rows = rows.drop("since")
+    if "accounts" in tables:
+        theirs = tables["accounts"].semi_join(people, "customer_id")
+        tables = {**tables, "accounts": theirs}
     return with_features(with_people(rows, tables, chosen), tables, chosen, sorted(months))

@@ -140,11 +140,18 @@ def with_holdings(
     balances = tables["balances"]
     ends = month_index(balances.month)
     began, ended = ends.min().as_scalar(), ends.max().as_scalar()
-    held = tables["holdings"] if "holdings" in tables else holdings(tables["accounts"], balances)
-    if months is not None:
-        seen = {month - back for month in months for back in (1, 4)}
-        held = held.filter(held.held_index.isin(sorted(seen)))
+
+    def held_before(back: int) -> ir.Table:
+        seen = None if months is None else sorted({month - back for month in months})
+        if "holdings" in tables:
+            held = tables["holdings"]
+            return held if seen is None else held.filter(held.held_index.isin(seen))
+        # only these months are added up
+        some = balances if seen is None else balances.filter(ends.isin(seen))
+        return holdings(tables["accounts"], some)
+
     # what was held at a month's end is known when the next one begins
+    held = held_before(1)
     last = held.select("whose", known_now=held.held_index + 1, now="assets", accounts="products")
     rows = join(rows, last, [("customer_id", "whose"), ("known_index", "known_now")])
     rows = rows.drop("known_now")
@@ -160,6 +167,7 @@ def with_holdings(
         limits = [(now <= limit, str(limit)) for limit in (100, 1000, 10_000, 100_000)]
         steps["balance"] = unseen.ifelse(ibis.null("string"), ibis.cases(*limits, else_="more"))
     if "trend" in chosen:
+        held = held_before(4)
         before = held.select("whose", known_then=held.held_index + 4, then="assets")
         rows = join(rows, before, [("customer_id", "whose"), ("known_index", "known_then")])
         rows = rows.drop("known_then")

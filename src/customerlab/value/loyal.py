@@ -20,7 +20,14 @@ import pandas as pd
 from customerlab.calendar_months import is_last_of_month, month_index, months_before
 from customerlab.cells import cells
 from customerlab.customers import movements
-from customerlab.features import UNKNOWN, features_in, holdings, with_features, with_people
+from customerlab.features import (
+    UNKNOWN,
+    features_in,
+    holdings,
+    with_features,
+    with_people,
+    with_since,
+)
 from customerlab.landmarks import as_of, months_seen
 from customerlab.messages import Message, say
 from customerlab.value.rfm import sales
@@ -133,13 +140,7 @@ def known_on(
     """
     known = as_of(tables, day)
     rows = _active(known, day, not_movements, bank="accounts" in tables)
-    moved = known["transactions"]
-    since = moved.group_by(whose="customer_id").aggregate(since=moved.occurred_at.min().date())
-    rows = rows.left_join(since, [("customer_id", "whose")]).drop("whose")
-    if "joined_on" in getattr(known.get("customers"), "columns", ()):
-        people = known["customers"].select(whose="customer_id", joined="joined_on")
-        rows = rows.left_join(people, [("customer_id", "whose")]).drop("whose")
-        rows = rows.mutate(since=ibis.coalesce(rows.joined, rows.since)).drop("joined")
+    rows = with_since(rows, known)
     next_day = day + dt.timedelta(days=1)
     month = next_day.year * 12 + next_day.month - 1
     now = ibis.literal(month, "int64")
@@ -168,7 +169,8 @@ def _active(
     held = _assets(known, day)
     held = held.filter(held.assets > 0)
     own = movements(known["transactions"], not_movements)
-    own = own.filter(own.occurred_at.date() > first)
+    # each customer once: an engine may hold what a join looks up
+    own = own.filter(own.occurred_at.date() > first).select("customer_id").distinct()
     held = held.semi_join(own, [("whose", "customer_id")])
     return held.select(customer_id="whose", worth_before="assets")
 
@@ -198,8 +200,9 @@ def _a_year_later(
 
 def _assets(known: Mapping[str, ir.Table], day: dt.date) -> ir.Table:
     """Return ``whose`` and ``assets`` at the last month's end that a day knows."""
-    held = holdings(known["accounts"], known["balances"])
-    return held.filter(held.held_index == _last_month(day)).select("whose", "assets")
+    balances = known["balances"]
+    ends = balances.filter(month_index(balances.month) == _last_month(day))
+    return holdings(known["accounts"], ends).select("whose", "assets")
 
 
 def _last_month(day: dt.date) -> int:
