@@ -26,16 +26,16 @@ peer in Python that fits rows.
 With a folder that is kept, what was drawn there is used again. scikit-survival lives in an
 environment of its own: give the path of its Python, or a folder for such environments, in which it
 is made from churn_peers/requirements-sksurv.txt where it is not there yet (by default it is made in
-a temporary folder). R is left out where there is none. A peer that takes longer than `--minutes`,
-or more memory than `--memory` (by default 85 % of the machine's), is stopped, and not tried on more
-customers; nor is CoxTimeVaryingFitter of lifelines on more than the fewest. Nobody enters late and
-R reads CSV: both favour the peers or decide nothing. Times are rough where others use the machine.
+a temporary folder). R is left out where it, data.table or survival is not there. A peer that takes
+longer than `--minutes`, or more memory than `--memory` (by default 85 % of the machine's), is
+stopped, and not tried on more customers; nor is CoxTimeVaryingFitter of lifelines on more than the
+fewest. Nobody enters late and R reads CSV: both favour the peers or decide nothing. Times are rough
+where others use the machine.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ from pathlib import Path
 import ibis
 import numpy as np
 import pandas as pd
-from watching import Measured, add_ratio, make_environment, measure, tell
+from watching import Measured, add_ratio, find_r, make_environment, measure, tell
 
 from customerlab.features import TENURE_BANDS
 from customerlab.running import memory_mb, processors
@@ -190,9 +190,8 @@ def find_programs(wanted: Sequence[str], python: str | None, environments: Path)
     """Return the program that runs each peer's scripts; a peer that cannot be had is left out."""
     programs = dict.fromkeys(wanted, sys.executable)
     if "R" in programs:
-        found = shutil.which("Rscript")
+        found = find_r("data.table", "survival")
         if found is None:
-            tell("R is left out: no Rscript here")
             del programs["R"]
         else:
             programs["R"] = found

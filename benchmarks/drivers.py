@@ -28,8 +28,6 @@ With a folder that is kept, what was drawn there is used again. A peer that take
 from __future__ import annotations
 
 import argparse
-import shutil
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, replace
@@ -39,7 +37,7 @@ import ibis
 import numpy as np
 import pyarrow as pa
 import watching
-from watching import Measured, add_ratio, costs, tell, write_pieces
+from watching import Measured, add_ratio, costs, find_r, tell, write_pieces
 
 from customerlab.running import memory_mb, processors
 
@@ -111,7 +109,7 @@ def measure(way: Way, data: Path, minutes: float) -> Measured:
         survey = data / "survey.csv"
         if not survey.is_file():
             ibis.duckdb.connect().read_parquet(data / "survey.parquet").to_csv(survey)
-        program = [str(shutil.which("Rscript")), str(PEERS / "psych.R")]
+        program = [str(find_r()), str(PEERS / "psych.R")]
     out = data / f"{way.asked}.csv"
     one = watching.measure([*program, way.asked, str(data)], out, minutes=minutes)
     return replace(one, seconds=one.seconds * way.times, cpu=one.cpu * way.times)
@@ -119,14 +117,6 @@ def measure(way: Way, data: Path, minutes: float) -> Measured:
 
 HEAD = ("customers", "of", "by", "seconds", "CPU s", "peak MB", "times ours", "in CPU s")
 HEAD += ("largest difference",)
-
-
-def has_psych() -> bool:
-    """Return whether R and its package psych are here."""
-    if shutil.which("Rscript") is None:
-        return False
-    asked = ["Rscript", "-e", "quit(status = !requireNamespace('psych', quietly = TRUE))"]
-    return subprocess.run(asked, capture_output=True).returncode == 0
 
 
 def main() -> int:
@@ -140,7 +130,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, metavar="CSV", help="ratios are appended here")
     options = parser.parse_args()
     failed = False
-    with_r = has_psych()
+    with_r = find_r("psych") is not None
     with tempfile.TemporaryDirectory() as temporary:
         folder = (options.folder or Path(temporary)).resolve()
         print(f"{processors()} cores, {memory_mb():,} MB of memory\n")

@@ -665,7 +665,7 @@ def test_the_month_of_the_first_movement_does_not_count_for_silence_beside_anoth
 def test_who_is_gone_is_known_sooner_than_all_exits_of_the_month(shared):
     frames, tables = shared[SNAPSHOT]
     for exits in (["payroll_moved", "money_gone"], ["inactive"], list(PLAIN)):
-        got = gone_by_now(tables, exits, snapshot=SNAPSHOT, not_movements=SILENT_KINDS)
+        got = gone_by_now(tables, exits, snapshot=SNAPSHOT)
         people = frames["customers"]["customer_id"]
         others = [name for name in exits if name != "inactive"]
         wanted = {w for w in people for e in others if walk(frames, e, SNAPSHOT)[w][2] is not None}

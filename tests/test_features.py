@@ -8,7 +8,15 @@ import pandas as pd
 import pytest
 
 from customerlab.errors import CustomerlabError
-from customerlab.features import FEATURES, ON_REQUEST, choose, features_in, holdings
+from customerlab.features import (
+    FEATURES,
+    ON_REQUEST,
+    choose,
+    features_in,
+    holdings,
+    read_once,
+    with_since,
+)
 from customerlab.person_months import features_of_people, in_windows, person_months
 
 BEGIN, MONTHS, PEOPLE = pd.Period("2024-01", "M"), 24, 22
@@ -215,6 +223,8 @@ def months_of_shop(lines, tables, every):
 def test_features_are_those_of_plain_pandas_at_the_landmark(bank, every):
     frames, tables, people, lines = bank
     assert set(BANK) <= set(features_in(tables)) and "moves" not in features_in(tables)
+    if every > 1:  # what is read once tells the same
+        tables = read_once(tables, lines, lambda table: table)
     rows = monthly(in_windows(person_months(lines, tables, features=BANK), BANK, every))
     shop = {"transactions": tables["transactions"]}
     rows["moves"] = monthly(months_of_shop(lines, shop, every))["moves"]
@@ -269,6 +279,22 @@ def test_later_rows_change_no_earlier_feature(bank, every, cut):
         len(then[t]) < len(frames[t]) for t in some if t != "accounts"
     )
     pd.testing.assert_frame_equal(early.loc[known], full.loc[known])
+
+
+def test_since_when_one_is_a_customer():
+    """The day of joining; of who has none, and of nobody else, the first transaction."""
+    con = ibis.duckdb.connect()
+    days = pd.to_datetime(["2024-05-01", "2024-03-02", "2024-04-01", "2024-02-01"])
+    moved = pd.DataFrame({"customer_id": [*"abbc"], "occurred_at": days + pd.Timedelta(hours=9)})
+    joined = [dt.date(2024, 6, 1), None, dt.date(2020, 1, 1), None]
+    customers = pd.DataFrame({"customer_id": [*"abcd"], "joined_on": joined})
+    rows = con.create_table("rows", pd.DataFrame({"customer_id": [*"abcd"]}))
+    tables = in_engine(con, {"customers": customers, "transactions": moved})
+    wanted = ["2024-06-01", "2024-03-02", "2020-01-01", "NaT"]
+    for some, then in ((tables, wanted), ({"transactions": tables["transactions"]}, None)):
+        got = with_since(rows, some).order_by("customer_id").to_pandas()["since"]
+        then = then or ["2024-05-01", "2024-03-02", "2024-02-01", "NaT"]
+        assert [str(day)[:10] for day in pd.to_datetime(got)] == then
 
 
 def test_whether_a_contact_is_resolved_is_known_as_of_today_only(bank):

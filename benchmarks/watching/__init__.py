@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -226,6 +227,17 @@ def make_environment(folder: Path, requirements: Path, with_python: str | None =
         subprocess.run([str(python), "-m", "pip", *wanted], check=True)
         (folder / "made").touch()
     return python
+
+
+def find_r(*packages: str) -> str | None:
+    """Return the path of Rscript, None where it or one of the packages is not here."""
+    found = shutil.which("Rscript")
+    for package in packages if found else ():
+        asked = [str(found), "-e", f"quit(status = !requireNamespace('{package}', quietly = TRUE))"]
+        if subprocess.run(asked, capture_output=True).returncode:
+            tell(f"R is left out: it has no package {package}")
+            return None
+    return found
 
 
 def resident(processes: Iterable[psutil.Process]) -> float:

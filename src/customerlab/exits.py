@@ -27,7 +27,7 @@ import pandas as pd
 
 from customerlab.calendar_months import month_index
 from customerlab.cells import no_rows
-from customerlab.customers import movements
+from customerlab.customers import own_movements
 from customerlab.durations import clock_starts, idle_exits, last_whole_month, lines_of, timelines
 from customerlab.errors import CustomerlabError
 from customerlab.features import feature_name, holdings, paid_months
@@ -102,8 +102,8 @@ def observe_exits(
     """
     _refuse_unreadable(tables, exits)
     rule = {"snapshot": snapshot, "idle_days": idle_days}
+    moved = own_movements(tables, not_movements) if days is None else days
     if list(exits) == ["inactive"]:
-        moved = movements(tables["transactions"], not_movements) if days is None else days
         lines = timelines(moved, tables.get("customers"), **rule)
         return lines.mutate(
             exit=lines.churned.ifelse(ibis.literal("inactive"), ibis.null("string"))
@@ -111,7 +111,7 @@ def observe_exits(
     last = known_until(exits, **rule)
     if "money_gone" in exits:
         last = min(last, _balances_end(tables["balances"], last + 1) - (MONTHS_IN_A_ROW - 1))
-    parts = [_spans(name, tables, not_movements, days, **rule) for name in exits]
+    parts = [_spans(name, tables, moved, **rule) for name in exits]
     people = _people(tables, parts[0])
     for name, part in zip(exits, parts, strict=True):
         mine = part.select(
@@ -147,7 +147,6 @@ def gone_by_now(
     exits: Sequence[str],
     *,
     snapshot: dt.date,
-    not_movements: Sequence[str],
 ) -> ir.Table:
     """Return the ``customer_id`` of who has left by the snapshot, silence apart.
 
@@ -155,8 +154,7 @@ def gone_by_now(
     is not here any more, though nobody's silence can be told up to then.
     """
     rule = {"snapshot": snapshot, "idle_days": 0}
-    watched = [name for name in exits if name != "inactive"]
-    parts = [_spans(name, tables, not_movements, None, **rule) for name in watched]
+    parts = [_spans(name, tables, None, **rule) for name in exits if name != "inactive"]
     gone = [part.filter(part.gone.notnull()).select("customer_id") for part in parts]
     return reduce(lambda a, b: a.union(b), gone).distinct() if gone else no_rows(_NAMED)
 
@@ -221,15 +219,13 @@ def _known_until(name: str, *, snapshot: dt.date, idle_days: int) -> int:
 def _spans(
     name: str,
     tables: Mapping[str, ir.Table],
-    not_movements: Sequence[str],
-    days: ir.Table | None,
+    moved: ir.Table | None,
     *,
     snapshot: dt.date,
     idle_days: int,
 ) -> ir.Table:
     """Return ``customer_id``, ``clock`` (first month seen), ``begins`` and ``gone`` of one exit."""
     if name == "inactive":
-        moved = movements(tables["transactions"], not_movements) if days is None else days
         return _silent(tables, moved, snapshot, idle_days)
     if name == "payroll_moved":
         return _unpaid(tables["transactions"], last_whole_month(snapshot))

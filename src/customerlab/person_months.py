@@ -40,8 +40,8 @@ def person_months(
     Returns
     -------
     table
-        ``customer_id``, ``month`` and ``landmark`` (its first day, twice), ``lead`` (0: see
-        :func:`in_windows`), ``tenure`` (months since the month of joining), ``months_left``
+        ``customer_id``, ``month`` (its first day), ``landmark`` (the same day) and ``lead`` (0),
+        see :func:`in_windows`, ``tenure`` (months since the month of joining), ``months_left``
         (to the last one at risk), ``churned``, ``left`` (1 in the month of the exit), and the
         features. Where `durations` tells several exits apart, ``left_<exit>`` and ``risk_<exit>``
         (1 where the customer can leave that way) for each. Whether a contact is still unresolved

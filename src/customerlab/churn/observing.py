@@ -138,7 +138,7 @@ def observe_stays(
     if exits == ("inactive",):
         here = features_at(moved, tables, **dates, features=features)
     else:
-        gone = gone_by_now(tables, exits, snapshot=params.snapshot, not_movements=silence)
+        gone = gone_by_now(tables, exits, snapshot=params.snapshot)
         active = here_at(moved, **dates) if "inactive" in exits else None
         people = _still_here(lines, gone, active)
         here = features_of_people(people, tables, snapshot=params.snapshot, features=features)

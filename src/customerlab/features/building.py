@@ -13,7 +13,7 @@ from customerlab.features.names import FEATURES, LASTING, MOVING, ON_REQUEST, ba
 from customerlab.features.reading import (
     first_complaints,
     join,
-    months_paid,
+    paid_months_of,
     rated_items,
     with_contacts,
     with_holdings,
@@ -79,7 +79,7 @@ def with_people(rows: ir.Table, tables: Mapping[str, ir.Table], chosen: Sequence
         people = customers.select(whose="customer_id", **{name: customers[name] for name in own})
         rows = join(rows, people, [("customer_id", "whose")])
     if "payroll" in chosen:
-        paid = months_paid(tables)
+        paid = paid_months_of(tables)
         first = paid.group_by("whose").aggregate(first_paid=paid.paid.min())
         rows = join(rows, first, [("customer_id", "whose")])
     if {"complaints", "trouble"} & set(chosen):
@@ -107,7 +107,7 @@ def with_features(
         All values of ``known_index``, where they are few: then only what tells of them is added up.
     """
     if "payroll" in chosen:
-        paid = months_paid(tables)
+        paid = paid_months_of(tables)
         before = paid.select("whose", following=paid.paid + 1)
         rows = join(rows, before, [("customer_id", "whose"), ("known_index", "following")])
         # of who was here before the data begin, nobody knows in their first month

@@ -54,7 +54,7 @@ def read_once(
     return {**tables, **more}
 
 
-def months_paid(tables: Mapping[str, ir.Table]) -> ir.Table:
+def paid_months_of(tables: Mapping[str, ir.Table]) -> ir.Table:
     """Return :func:`paid_months` of a client, as worked out where they are."""
     return tables["paid_months"] if "paid_months" in tables else paid_months(tables["transactions"])
 
@@ -71,7 +71,7 @@ def with_pay_ended(rows: ir.Table, tables: Mapping[str, ir.Table]) -> ir.Table:
     Who is paid elsewhere takes assets along for some months, and half the assets gone says less of
     such a customer than of one whose salary left long ago.
     """
-    paid = months_paid(tables)
+    paid = paid_months_of(tables)
     order = ibis.window(group_by="whose", order_by="paid")
     last = paid.mutate(until=paid.paid.lead().over(order).fill_null(_NEVER))
     last = last.filter(last.until > last.paid + 1)
